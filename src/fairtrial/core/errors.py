@@ -65,8 +65,8 @@ class ModelError(FairtrialError):
     """One call of a model failed for good.
 
     Attributes:
-        kind: Short name that is counted in reports: ``unreachable``, ``timeout``, ``rate_limited``, ``refused_request``,
-            ``bad_answer``, ``crashed``, ``server_error``.
+        kind: Short name that is counted in reports: ``unreachable``, ``timeout``, ``rate_limited``,
+            ``refused_request``, ``bad_answer``, ``crashed``, ``server_error``.
         passing: True when trying later may help (so the failure is not recorded as the model's answer).
     """
 

@@ -11,7 +11,7 @@ A `Score` is one-sided evidence. Read the classes in this order.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fairtrial.core.calls import Finish, Message, ModelIdentity, Sampling, Usage
+from fairtrial.core.calls import Finish, ModelIdentity, Sampling, Usage
 from fairtrial.core.canonical import digest
 
 EvidenceKind = Literal["human", "scorer", "judge", "combined"]

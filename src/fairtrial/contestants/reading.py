@@ -1,0 +1,96 @@
+"""Reading the short answer out of a longer text. Read `read_answer` first.
+
+Contestants that vote over samples and scorers that compare with a reference read the same way, and neither reading
+looks at the reference.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+from fairtrial.core import Prompt
+
+AnswerKind = Literal["text", "number", "choice"]
+
+_MARKER = re.compile(
+    r"(?:final answer|answer|정답|최종 답|답변|답)\s*(?:is|은|는)?\s*[:：]\s*|\b(?:the )?(?:final )?answer is:?\s+",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-−–]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d)|[-−–]?\.\d+")
+_LETTER = re.compile(r"(?<![^\W_])\(?([A-Z])(?:[).:]|(?![^\W_]))")
+_EMPHASIS = re.compile(r"(?:\*\*|__|`|\\boxed\{|\\\(|\\\)|\$)")
+
+
+def answer_kind(prompt: Prompt) -> AnswerKind:
+    """What kind of short answer a prompt wants, from its scorer and choices (never from its reference)."""
+    if prompt.choices or prompt.scorer == "choice":
+        return "choice"
+    return "number" if prompt.scorer == "number" else "text"
+
+
+def read_answer(text: str, kind: AnswerKind, choices: Sequence[str] = ()) -> str:
+    """The short answer in `text`, or ``""`` when none can be read.
+
+    After the last marker (``Answer:``, ``정답:``, ``the answer is``) only the rest of that line counts; without a
+    marker, the whole text. ``number``: the last number after no marker, the first one after a marker, without
+    thousands separators. ``choice``: the letter of an option, from a letter standing alone or from the one option
+    whose text is named; two different ones are no answer.
+    """
+    tail, marked = _after_marker(_EMPHASIS.sub("", text))
+    if kind == "number":
+        found = _NUMBER.findall(tail)
+        return _plain_number(found[0 if marked else -1]) if found else ""
+    if kind == "choice":
+        return _read_choice(tail, choices)
+    return tail.strip()
+
+
+def _after_marker(text: str) -> tuple[str, bool]:
+    markers = list(_MARKER.finditer(text))
+    if not markers:
+        return text, False
+    rest = text[markers[-1].end() :].lstrip()
+    return rest.split("\n", 1)[0], True
+
+
+def _plain_number(found: str) -> str:
+    number = found.replace(",", "").replace("−", "-").replace("–", "-")
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    sign = "-" if number.startswith("-") else ""
+    digits = number.lstrip("-").lstrip("0")
+    if not digits or digits.startswith("."):
+        digits = "0" + digits
+    return "0" if digits == "0" else sign + digits
+
+
+def _read_choice(tail: str, choices: Sequence[str]) -> str:
+    letters = [chr(ord("A") + i) for i in range(len(choices) or 26)]
+    stripped = tail.strip()
+    if stripped[:1].upper() in letters and (len(stripped) == 1 or not (stripped[1].isalnum() or stripped[1] == " ")):
+        return stripped[0].upper()
+    lone = {m for m in _LETTER.findall(stripped) if m in letters} - ({"A", "I"} if len(stripped) > 2 else set())
+    if len(lone) == 1:
+        return lone.pop()
+    plain = normalise(stripped)
+    named = [i for i, choice in enumerate(choices) if _names(plain, normalise(choice))]
+    if len(named) > 1:  # 'not guilty' names 'guilty' too: an option inside a longer named one does not count
+        texts = [normalise(choices[i]) for i in named]
+        named = [i for i, t in zip(named, texts, strict=True) if not any(t != o and t in o for o in texts)]
+    return letters[named[0]] if len(named) == 1 else ""
+
+
+def _names(text: str, option: str) -> bool:
+    if not option:
+        return False
+    # Korean particles follow a word without a space, so only the left edge is held there.
+    right = r"(?![a-z0-9])" if option[-1].isascii() else ""
+    return re.search(rf"(?<![^\W_]){re.escape(option)}{right}", text) is not None
+
+
+def normalise(text: str) -> str:
+    """NFKC, lower case, without punctuation at word edges and articles, white space folded (SQuAD's way)."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = [word.strip("\"'“”‘’.,;:!?()[]{}<>*_`~…。、·") for word in folded.split()]
+    return " ".join(word for word in words if word and word not in {"a", "an", "the"})
