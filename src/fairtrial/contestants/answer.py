@@ -36,11 +36,11 @@ class AnswerBudget:
     seconds: float | None = None
 
 
-class BudgetSpent(Exception):  # noqa: N818 - not an error of the run: it ends one answer
+class BudgetSpent(Exception):
     """The answer's own budget is spent."""
 
 
-class CallFailed(Exception):  # noqa: N818 - the model's failure is evidence
+class CallFailed(Exception):
     """A call came back as an error; the answer ends with what is there."""
 
 

@@ -38,6 +38,7 @@ from fairtrial.core.flow import (
     Score,
     Step,
     Vote,
+    VoteStatus,
 )
 from fairtrial.core.protocols import CallMemory, Provider
 
@@ -71,6 +72,7 @@ __all__ = [
     "TokenChance",
     "Usage",
     "Vote",
+    "VoteStatus",
     "call_key",
     "canonical_json",
     "digest",

@@ -9,6 +9,7 @@ A `Score` is one-sided evidence. Read the classes in this order.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from fairtrial.core.calls import Finish, ModelIdentity, Sampling, Usage
@@ -19,7 +20,7 @@ VoteStatus = Literal["graded", "both_bad", "abstain", "invalid"]
 Params = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class Prompt:
     """What is asked: one item of a prompt set."""
 
@@ -41,7 +42,7 @@ class Prompt:
     source: str = ""
     licence: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address of what is asked and what counts as right."""
         return digest(
@@ -60,7 +61,7 @@ class Prompt:
         return self.tags[0] if self.tags else "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class PromptSet:
     """An ordered set of prompts and, apart from them, worked examples that few-shot strategies may show."""
 
@@ -68,13 +69,13 @@ class PromptSet:
     prompts: tuple[Prompt, ...]
     examples: tuple[Prompt, ...] = ()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address over the prompts in order."""
         return digest({"prompts": [p.id for p in self.prompts], "examples": [p.id for p in self.examples]})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class Contestant:
     """Who answers: a model and how it is used."""
 
@@ -87,7 +88,7 @@ class Contestant:
     facts: dict[str, str] = field(default_factory=dict)
     """Registry facts that change no answer: maker, base model, licence, who pays."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address of all that can change an answer; neither name nor registry facts are part of it."""
         return digest(
@@ -111,7 +112,7 @@ class Step:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class Response:
     """What was said: one contestant's answer to one prompt, once."""
 
@@ -140,7 +141,7 @@ class Response:
         """The final answer."""
         return self.turns[-1]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address of who said what to which prompt."""
         return digest([self.prompt, self.contestant, self.repeat, self.turns, self.finish, self.error])
@@ -164,7 +165,7 @@ class Score:
     """What was compared with the reference."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class Battle:
     """Two responses to one prompt, in the order shown."""
 
@@ -180,13 +181,13 @@ class Battle:
     p_pair: float = 1.0
     """Probability with which the policy drew this pair for this prompt."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address of the battle."""
         return digest([self.prompt, self.a, self.b, self.repeat, self.policy, self.seed, self.p_pair])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once
 class Vote:
     """An evaluator's opinion on a battle."""
 
@@ -205,7 +206,7 @@ class Vote:
     detail: dict[str, Any] = field(default_factory=dict)
     """The evaluator's own evidence, for example the log-odds in either order."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content address of the opinion."""
         return digest([self.battle, self.evaluator, self.kind, self.status, self.grade, self.order, self.template])

@@ -66,7 +66,7 @@ class Budget:
             if limit is not None and would_be > limit:
                 raise BudgetReached(
                     f"the run's budget of {limit:g} {name} does not allow another call ({spent} spent).",
-                    next_step=f"Raise [budget] {name} and give the same command again; what is recorded is not bought twice.",
+                    next_step=f"Raise [budget] {name} and run it again: what is recorded is not bought twice.",
                 )
         self.held_tokens += tokens
         self.held_usd += usd

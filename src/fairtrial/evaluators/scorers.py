@@ -1,0 +1,140 @@
+"""Reference scorers: one response against the item's reference. Read `Scorer.score` first.
+
+A failed, refused, truncated or unreadable answer scores 0 and stays in the denominator, counted by its reason.
+Several accepted wordings of a reference are written ``서울||서울특별시``.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from fairtrial.contestants.reading import AnswerKind, normalise, read_answer
+from fairtrial.core import BadInput, Prompt, Response, Score, nearest
+
+Compare = Callable[[str, str], float]
+
+
+def exact(extracted: str, reference: str) -> float:
+    """1 when both are equal after `normalise`."""
+    return float(normalise(extracted) == normalise(reference))
+
+
+def number(extracted: str, reference: str) -> float:
+    """1 when both are the same decimal number (``1,200`` = ``1200.0``)."""
+    wanted = read_answer(reference, "number")
+    return float(bool(extracted) and extracted == wanted)
+
+
+def contains(extracted: str, reference: str) -> float:
+    """1 when the reference stands in the answer as whole words (in Korean, with a particle after it)."""
+    text, wanted = f" {normalise(extracted)} ", normalise(reference)
+    return float(bool(wanted) and (f" {wanted} " in text or (not wanted.isascii() and f" {wanted}" in text)))
+
+
+def f1(extracted: str, reference: str) -> float:
+    """Token F1 after `normalise` (SQuAD, Rajpurkar et al. 2016); by character in Korean words (KorQuAD)."""
+    said, wanted = _tokens(extracted), _tokens(reference)
+    common = sum((Counter(said) & Counter(wanted)).values())
+    return 2 * common / (len(said) + len(wanted)) if common else 0.0
+
+
+def _tokens(text: str) -> list[str]:
+    tokens: list[str] = []
+    for word in normalise(text).split():
+        tokens.extend([word] if word.isascii() else word)
+    return tokens
+
+
+SCORERS: dict[str, Compare] = {"exact": exact, "number": number, "choice": exact, "contains": contains, "f1": f1}
+
+
+def check_reference(prompt: Prompt, scorer: str, *, where: str) -> None:
+    """Make sure that a scorer can use an item's reference.
+
+    Raises:
+        BadInput: A number scorer on a reference without a number, a choice scorer on an unknown option.
+    """
+    reference = prompt.reference
+    if reference is None:
+        return
+    if scorer == "number" and not read_answer(reference, "number"):
+        raise BadInput(f"item '{prompt.key}' has no number in its reference {reference!r}.", where=where)
+    if scorer == "choice" and _choice_letter(reference, prompt.choices) is None:
+        raise BadInput(
+            f"item '{prompt.key}': reference {reference!r} is neither a letter nor the text of one of its choices.",
+            where=where,
+        )
+
+
+class Scorer:
+    """A reference scorer.
+
+    Args:
+        name: One of `SCORERS`, or ``auto``: the item's own scorer, ``choice`` where it has choices, else ``exact``.
+
+    Raises:
+        BadInput: Unknown name.
+    """
+
+    kind = "scorer"
+
+    def __init__(self, name: str = "auto") -> None:
+        if name != "auto" and name not in SCORERS:
+            raise BadInput(f"unknown scorer '{name}'.", next_step=nearest(name, [*SCORERS, "auto"]))
+        self.name = name
+        self.id = f"scorer:{name}"
+
+    def scorer_for(self, prompt: Prompt) -> str:
+        """The comparison used on an item."""
+        if self.name != "auto":
+            return self.name
+        return prompt.scorer or ("choice" if prompt.choices else "exact")
+
+    def score(self, prompt: Prompt, response: Response) -> Score:
+        """Compare a response with its prompt's reference, which must be there.
+
+        The short answer is read after an answer marker where one stands; the best of several accepted references
+        counts.
+        """
+        name = self.scorer_for(prompt)
+        if response.finish in ("error", "refused"):
+            return self._score(prompt, response, 0.0, "refused" if response.finish == "refused" else "failed", "")
+        kind: AnswerKind = "choice" if name == "choice" else ("number" if name == "number" else "text")
+        extracted = read_answer(response.text, kind, prompt.choices)
+        value = max(SCORERS[name](extracted, wanted) for wanted in _wanted(prompt, name))
+        return self._score(prompt, response, value, _reason(value, extracted, response), extracted)
+
+    def _score(self, prompt: Prompt, response: Response, value: float, reason: str, extracted: str) -> Score:
+        return Score(
+            response=response.id,
+            prompt=prompt.id,
+            contestant=response.contestant,
+            repeat=response.repeat,
+            scorer=self.id,
+            value=value,
+            reason=reason,
+            extracted=extracted[:500],
+        )
+
+
+def _wanted(prompt: Prompt, scorer: str) -> list[str]:
+    reference = prompt.reference or ""
+    if scorer == "choice":
+        return [_choice_letter(reference, prompt.choices) or reference]
+    return [part.strip() for part in reference.split("||")]
+
+
+def _choice_letter(reference: str, choices: tuple[str, ...]) -> str | None:
+    letters = [chr(ord("A") + i) for i in range(len(choices) or 26)]
+    if reference.strip().upper() in letters:
+        return reference.strip().upper()
+    return letters[choices.index(reference)] if reference in choices else None
+
+
+def _reason(value: float, extracted: str, response: Response) -> str:
+    if value == 1:
+        return "right"
+    if value > 0:
+        return "partial"
+    if response.finish == "length":
+        return "truncated"
+    return "wrong" if extracted else "unparsable"
