@@ -13,6 +13,7 @@ from fairtrial.core import (
     BadInput,
     Completion,
     Contestant,
+    Finish,
     Message,
     Prompt,
     Response,
@@ -176,8 +177,8 @@ async def answer(ask: Ask) -> Response:
 
 def _response(ask: Ask, turns: tuple[str, ...], failed: str) -> Response:
     last = ask.steps[-1] if ask.steps else None
+    finish: Finish = "error"
     if failed == "budget" or last is None:
-        finish = "error"
         turns = turns or (last.text if last else "",)
     else:
         finish = last.finish

@@ -39,7 +39,7 @@ def read_answer(text: str, kind: AnswerKind, choices: Sequence[str] = ()) -> str
     """
     tail, marked = _after_marker(_EMPHASIS.sub("", text))
     if kind == "number":
-        found = _NUMBER.findall(tail)
+        found: list[str] = _NUMBER.findall(tail)
         return _plain_number(found[0 if marked else -1]) if found else ""
     if kind == "choice":
         return _read_choice(tail, choices)
@@ -70,7 +70,7 @@ def _read_choice(tail: str, choices: Sequence[str]) -> str:
     stripped = tail.strip()
     if stripped[:1].upper() in letters and (len(stripped) == 1 or not (stripped[1].isalnum() or stripped[1] == " ")):
         return stripped[0].upper()
-    lone = {m for m in _LETTER.findall(stripped) if m in letters} - ({"A", "I"} if len(stripped) > 2 else set())
+    lone: set[str] = {m for m in _LETTER.findall(stripped) if m in letters} - ({"A", "I"} if len(stripped) > 2 else set())
     if len(lone) == 1:
         return lone.pop()
     plain = normalise(stripped)

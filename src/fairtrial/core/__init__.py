@@ -6,6 +6,7 @@ Read `flow.py` first (what a trial is made of), then `calls.py` (what one call o
 from fairtrial.core.calls import (
     Capabilities,
     Completion,
+    Finish,
     Message,
     ModelIdentity,
     Request,
@@ -54,6 +55,7 @@ __all__ = [
     "Contestant",
     "Difference",
     "FairtrialError",
+    "Finish",
     "IntegrityError",
     "Interrupted",
     "Message",
