@@ -70,7 +70,8 @@ def _read_choice(tail: str, choices: Sequence[str]) -> str:
     stripped = tail.strip()
     if stripped[:1].upper() in letters and (len(stripped) == 1 or not (stripped[1].isalnum() or stripped[1] == " ")):
         return stripped[0].upper()
-    lone: set[str] = {m for m in _LETTER.findall(stripped) if m in letters} - ({"A", "I"} if len(stripped) > 2 else set())
+    words = {"A", "I"} if len(stripped) > 2 else set()  # in a sentence these two are words
+    lone: set[str] = {m for m in _LETTER.findall(stripped) if m in letters} - words
     if len(lone) == 1:
         return lone.pop()
     plain = normalise(stripped)

@@ -119,7 +119,7 @@ def check_strategy(name: str, params: Mapping[str, Any], *, where: str) -> None:
         setting = known[key]
         if not isinstance(value, setting.kind) or (isinstance(value, bool) and setting.kind is int):
             raise BadInput(f"'{key}' must be {setting.kind.__name__}, not {value!r}.", where=where)
-        if setting.least is not None and float(value) < setting.least:
+        if setting.least is not None and isinstance(value, int) and value < setting.least:
             raise BadInput(f"'{key}' must be at least {setting.least:g}, not {value}.", where=where)
     for key, setting in known.items():
         if setting.required and not params.get(key):

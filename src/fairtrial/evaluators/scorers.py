@@ -9,8 +9,12 @@ from collections.abc import Callable
 
 from fairtrial.contestants.reading import AnswerKind, normalise, read_answer
 from fairtrial.core import BadInput, Prompt, Response, Score, nearest
+from fairtrial.core.plugins import available, load
 
 Compare = Callable[[str, str], float]
+"""From the answer read and an accepted reference to a value 0 … 1; a plugin registers one by name."""
+
+PLUGINS = "fairtrial.evaluators"
 
 
 def exact(extracted: str, reference: str) -> float:
@@ -78,8 +82,9 @@ class Scorer:
     kind = "scorer"
 
     def __init__(self, name: str = "auto") -> None:
-        if name != "auto" and name not in SCORERS:
-            raise BadInput(f"unknown scorer '{name}'.", next_step=nearest(name, [*SCORERS, "auto"]))
+        if name not in ("auto", *SCORERS, *available(PLUGINS)):
+            known = {"auto", *SCORERS, *available(PLUGINS)}
+            raise BadInput(f"unknown scorer '{name}'.", next_step=nearest(name, known))
         self.name = name
         self.id = f"scorer:{name}"
 
@@ -100,7 +105,8 @@ class Scorer:
             return self._score(prompt, response, 0.0, "refused" if response.finish == "refused" else "failed", "")
         kind: AnswerKind = "choice" if name == "choice" else ("number" if name == "number" else "text")
         extracted = read_answer(response.text, kind, prompt.choices)
-        value = max(SCORERS[name](extracted, wanted) for wanted in _wanted(prompt, name))
+        compare = SCORERS.get(name) or load(PLUGINS, name)
+        value = max(compare(extracted, wanted) for wanted in _wanted(prompt, name))
         return self._score(prompt, response, value, _reason(value, extracted, response), extracted)
 
     def _score(self, prompt: Prompt, response: Response, value: float, reason: str, extracted: str) -> Score:

@@ -1,4 +1,4 @@
-"""A trial becomes jobs, jobs become evidence, evidence becomes a report; interrupted anywhere, the same command goes on.
+"""A trial becomes jobs, jobs become evidence, evidence a report; interrupted anywhere, the same command goes on.
 
 Read `runner.py` first (`run_trial`), then `trial.py` (what a trial file may say).
 """

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fairtrial.contestants import check_strategy
 from fairtrial.core import BadInput, Sampling, digest, nearest
-from fairtrial.evaluators import SCORERS
+from fairtrial.evaluators import Scorer
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 Positive = Annotated[int, Field(ge=1)]
@@ -169,7 +169,9 @@ class Trial(_Table):
     fields: dict[str, str] = Field(default_factory=dict)
     select: SelectEntry = SelectEntry()
     contestants: tuple[ContestantEntry, ...] = Field(alias="contestant", min_length=1)
-    evaluators: tuple[ScorerEntry | JudgeEntry, ...] = Field(alias="evaluator", default=())
+    evaluators: tuple[Annotated[ScorerEntry | JudgeEntry, Field(discriminator="kind")], ...] = Field(
+        alias="evaluator", default=()
+    )
     battles: BattlesEntry = BattlesEntry()
     budget: BudgetEntry = BudgetEntry()
     verdicts: VerdictsEntry = VerdictsEntry()
@@ -207,7 +209,7 @@ def read_trial(path: Path) -> Trial:
         raise BadInput(
             "there is no such trial file.",
             where=str(path),
-            next_step="Start from one: fairtrial init DIR writes trial.toml.",
+            next_step="Start from one: fairtrial init DIR.",
         ) from None
     except UnicodeDecodeError as error:
         raise BadInput(
@@ -233,10 +235,7 @@ def parse_trial(raw: Mapping[str, Any], *, where: str = "trial") -> Trial:
     for entry in trial.contestants:
         check_strategy(entry.strategy, entry.params(), where=f"{where}: contestant '{entry.name}'")
     for scorer in trial.scorers:
-        if scorer.scorer not in (*SCORERS, "auto"):
-            raise BadInput(
-                f"unknown scorer '{scorer.scorer}'.", where=where, next_step=nearest(scorer.scorer, [*SCORERS, "auto"])
-            )
+        Scorer(scorer.scorer)
     _check_design(trial, where)
     return trial
 
@@ -295,7 +294,7 @@ def _raise_secret(where: str, place: str) -> None:
 
 
 def _explain(error: ValidationError, raw: Mapping[str, Any], where: str) -> BadInput:
-    first = sorted(error.errors(include_url=False), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))[0]
+    first = min(error.errors(include_url=False), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
     place, table = _place(first["loc"], raw)
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
@@ -308,7 +307,7 @@ def _explain(error: ValidationError, raw: Mapping[str, Any], where: str) -> BadI
 
 
 def _place(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[str, str]:
-    parts = [p for p in loc if p not in ("ScorerEntry", "JudgeEntry")]
+    parts = [p for p in loc if p not in ("scorer", "judge")]
     table = ""
     if len(parts) > 1 and parts[0] in ("contestant", "evaluator") and isinstance(parts[1], int):
         entry = raw[str(parts[0])][parts[1]]
@@ -324,8 +323,8 @@ def _place(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[str, str
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "contestant": ContestantEntry,
-        "ScorerEntry": ScorerEntry,
-        "JudgeEntry": JudgeEntry,
+        "scorer": ScorerEntry,
+        "judge": JudgeEntry,
         "battles": BattlesEntry,
         "select": SelectEntry,
         "verdicts": VerdictsEntry,

@@ -1,0 +1,217 @@
+"""What a trial will do, before it does it. Read `plan_trial` first; `estimate_plan` is what ``--dry-run`` prints."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from fairtrial.core import BadInput, Battle, Contestant, Prompt, PromptSet, Response, digest, seed_of
+from fairtrial.evaluators import Scorer, check_reference
+from fairtrial.runs.trial import ContestantEntry, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerJob:
+    """One contestant answers one prompt, once."""
+
+    position: int
+    key: str
+    """Content address of the job: its response is recorded under it, whatever trial asked first."""
+    prompt: int
+    """Index of the prompt."""
+    contestant: int
+    """Index of the contestant."""
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A trial with its prompts selected."""
+
+    trial: Trial
+    prompts: PromptSet
+    scored: bool
+    """Whether any prompt has a reference and the trial a scorer."""
+
+    @property
+    def answers(self) -> int:
+        """Number of answer jobs."""
+        return len(self.prompts.prompts) * self.trial.repeats * len(self.trial.contestants)
+
+    def jobs(self, contestants: Sequence[Contestant]) -> Iterator[AnswerJob]:
+        """Every answer job in its place: prompt by prompt, repeat by repeat, contestant by contestant."""
+        position = 0
+        for index, prompt in enumerate(self.prompts.prompts):
+            for repeat in range(self.trial.repeats):
+                for who, contestant in enumerate(contestants):
+                    key = digest(["answer", contestant.id, prompt.id, repeat, self.trial.seed])
+                    yield AnswerJob(position=position, key=key, prompt=index, contestant=who, repeat=repeat)
+                    position += 1
+
+
+def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Plan:
+    """Select the prompts of a trial and check that its evaluators can use them.
+
+    With `limit`, a sample is drawn by the trial's seed, spread evenly over category and language.
+
+    Raises:
+        BadInput: No prompt is left, a scorer finds no reference, or a reference does not fit its scorer.
+    """
+    select = trial.select
+    kept = [
+        p
+        for p in prompts.prompts
+        if (not select.tags or set(select.tags) & set(p.tags))
+        and (not select.languages or p.language in select.languages)
+        and (not select.referenced or p.reference is not None)
+    ]
+    if not kept:
+        raise BadInput(
+            f"[select] leaves none of the {len(prompts.prompts)} prompts of '{prompts.name}'.",
+            where=where,
+            next_step=f"Tags there: {', '.join(sorted({t for p in prompts.prompts for t in p.tags})[:12]) or 'none'}.",
+        )
+    if trial.limit is not None and trial.limit < len(kept):
+        kept = _spread_sample(kept, trial.limit, trial.seed)
+    referenced = [p for p in kept if p.reference is not None]
+    if trial.scorers and not referenced:
+        raise BadInput(
+            f"a scorer needs references, and none of the {len(kept)} prompts has one.",
+            where=where,
+            next_step='Map their column: [fields] reference = "…", or use a judge.',
+        )
+    for entry in trial.scorers:
+        scorer = Scorer(entry.scorer)
+        for prompt in referenced:
+            check_reference(prompt, scorer.scorer_for(prompt), where=where)
+    chosen = PromptSet(name=prompts.name, prompts=tuple(kept), examples=prompts.examples)
+    return Plan(trial=trial, prompts=chosen, scored=bool(trial.scorers and referenced))
+
+
+def _spread_sample(prompts: list[Prompt], limit: int, seed: int) -> list[Prompt]:
+    strata: dict[tuple[str, str], list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        strata.setdefault((prompt.category, prompt.language), []).append(index)
+    for name, members in strata.items():
+        random.Random(seed_of("limit", seed, name)).shuffle(members)
+    order = sorted(strata, key=lambda name: seed_of("stratum", seed, name))
+    taken: list[int] = []
+    depth = 0
+    while len(taken) < limit:
+        for name in order:
+            if depth < len(strata[name]) and len(taken) < limit:
+                taken.append(strata[name][depth])
+        depth += 1
+    return [prompts[i] for i in sorted(taken)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What one contestant or judge of a trial will ask for, roughly."""
+
+    name: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    """At most: every answer as long as its limit."""
+    usd: float
+    """At most, by the declared price; 0 where none is declared."""
+
+
+def estimate_plan(plan: Plan) -> list[Estimate]:
+    """Calls, tokens and money of a plan, an upper bound for answers by their `max_tokens`."""
+    from fairtrial.contestants.wording import user_message
+
+    texts = [user_message(p, t) for p in plan.prompts.prompts for t in range(len(p.turns))]
+    asked = sum(len(t) // 4 if t.isascii() else len(t) // 2 for t in texts) + 8 * len(texts)
+    rows = [_estimate_contestant(plan, entry, asked, len(texts)) for entry in plan.trial.contestants]
+    for judge in plan.trial.judges:
+        battles = judge.battles or plan.trial.battles.budget or _round_robin_size(plan)
+        tokens = battles * 2 * (120 + 2 * asked // max(len(texts), 1) + 200)
+        price = judge.price or (0.0, 0.0)
+        rows.append(
+            Estimate(
+                name=f"judge {judge.name or judge.model}",
+                calls=2 * battles,
+                prompt_tokens=tokens,
+                completion_tokens=2 * battles,
+                usd=(tokens * price[0] + 2 * battles * price[1]) / 1e6,
+            )
+        )
+    return rows
+
+
+def _estimate_contestant(plan: Plan, entry: ContestantEntry, asked: int, turns: int) -> Estimate:
+    samples = (entry.k or 5) if entry.strategy == "self-consistency" else 1
+    shown = (entry.shots or 4) * 25 * turns if entry.strategy == "few-shot" else 0
+    calls = turns * samples * plan.trial.repeats
+    prompt_tokens = (
+        (asked + shown + turns * len(entry.system or entry.persona or "") // 4) * samples * plan.trial.repeats
+    )
+    completion_tokens = calls * entry.max_tokens
+    price = entry.price or (0.0, 0.0)
+    return Estimate(
+        name=entry.name,
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        usd=(prompt_tokens * price[0] + completion_tokens * price[1]) / 1e6,
+    )
+
+
+def _round_robin_size(plan: Plan) -> int:
+    k = len(plan.trial.contestants)
+    return len(plan.prompts.prompts) * plan.trial.repeats * k * (k - 1) // 2
+
+
+def draw_battles(
+    responses: dict[tuple[int, int], dict[int, Response]],
+    *,
+    policy: str,
+    budget: int | None,
+    seed: int,
+    values: dict[str, float] | None = None,
+) -> list[Battle]:
+    """The battles of a design, in a seeded order and with seeded sides.
+
+    Args:
+        responses: By (prompt index, repeat) and contestant index.
+        policy: ``round-robin``: every pair on every prompt; ``uniform``: `budget` of those, each equally likely;
+            ``references``: `budget` of those whose two answers `values` tells apart.
+        budget: Most battles; None for all.
+        seed: The trial's seed.
+        values: Score by response id, for ``references``.
+    """
+    pairs = [
+        (place, i, j)
+        for place, answers in sorted(responses.items())
+        for i, j in combinations(sorted(answers), 2)
+        if values is None or _decided(values, answers[i], answers[j])
+    ]
+    drawn = pairs
+    if budget is not None and budget < len(pairs):
+        drawn = sorted(pairs, key=lambda p: seed_of("pair", seed, policy, *p[0], *p[1:]))[:budget]
+    p_pair = len(drawn) / len(pairs) if pairs else 1.0
+    battles = []
+    for (prompt, repeat), i, j in drawn:
+        side = seed_of("side", seed, prompt, repeat, i, j)
+        a, b = (i, j) if side % 2 == 0 else (j, i)
+        one, other = responses[prompt, repeat][a], responses[prompt, repeat][b]
+        battles.append(
+            Battle(
+                prompt=one.prompt,
+                a=one.id,
+                b=other.id,
+                contestant_a=one.contestant,
+                contestant_b=other.contestant,
+                repeat=repeat,
+                policy=policy,
+                seed=side,
+                p_pair=p_pair,
+            )
+        )
+    return battles
+
+
+def _decided(values: dict[str, float], a: Response, b: Response) -> bool:
+    return a.id in values and b.id in values and values[a.id] != values[b.id]

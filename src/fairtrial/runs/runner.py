@@ -1,0 +1,306 @@
+"""Does a plan: answers, scores, battles, votes. Read `run_trial` first.
+
+At-least-once calls, exactly-once results: a job is done when its result is in the store, and first write wins. Work is
+spread over one lane per model, each as wide as the model likes, so that a slow endpoint holds up nobody else. Every
+result depends on its job alone, never on the order of work.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fairtrial.contestants import Ask, answer
+from fairtrial.core import (
+    Battle,
+    Contestant,
+    Interrupted,
+    ModelError,
+    Provider,
+    Response,
+    canonical_json,
+    digest,
+)
+from fairtrial.evaluators import Judge, Scorer
+from fairtrial.models import Budget, Gate
+from fairtrial.runs.entrants import Entrants, open_entrants
+from fairtrial.runs.plan import AnswerJob, Plan, draw_battles
+from fairtrial.runs.progress import Progress, Tick
+from fairtrial.store import JobRow, Store
+
+FAILURES_IN_A_ROW = 8
+"""So many passing failures with no success between them stop a lane: the endpoint is down, not unlucky."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run left behind."""
+
+    trial_id: str
+    contestants: list[Contestant]
+    gate: Gate
+    failed: int = 0
+    """Jobs that failed in passing; they are tried again by the same command."""
+    last_failure: str = ""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The jobs of one model, and how many at a time."""
+
+    width: int
+    jobs: list[int] = field(default_factory=list)
+    in_a_row: int = 0
+
+
+class _Watch:
+    """Counts for the progress line."""
+
+    def __init__(self, progress: Progress, gate: Gate, stage: str, total: int, done: int) -> None:
+        self.progress, self.gate, self.stage = progress, gate, stage
+        self.total, self.done, self.failed = total, done, 0
+
+    def one(self, *, failed: bool = False) -> None:
+        self.failed += failed
+        self.done += not failed
+        budget = self.gate.budget
+        self.progress.tick(
+            Tick(
+                stage=self.stage,
+                done=self.done,
+                total=self.total,
+                failed=self.failed,
+                usd=budget.spent_usd,
+                tokens=budget.spent_tokens,
+                calls=budget.spent_calls,
+            )
+        )
+
+
+async def run_trial(
+    plan: Plan, store: Store, progress: Progress, *, created: str, stop: asyncio.Event | None = None
+) -> Outcome:
+    """Do whatever of the plan is not done yet.
+
+    Args:
+        plan: What to do.
+        store: Where recorded calls and results are, and go.
+        progress: Told after every job.
+        created: UTC time, for the trial's row.
+        stop: When set, no new job is begun; those in flight are finished.
+
+    Raises:
+        BadInput: A model cannot be opened or used as asked; nothing was sent.
+        BudgetReached: What is recorded stays.
+        ModelError: An endpoint is down; what is recorded stays.
+        Interrupted: `stop` was set before the end.
+    """
+    trial = plan.trial
+    limits = trial.budget
+    gate = Gate(store, Budget(usd=limits.usd, tokens=limits.tokens, calls=limits.calls))
+    stop = stop or asyncio.Event()
+    async with open_entrants(trial, plan.prompts, gate, progress) as entrants:
+        trial_id = digest([trial.digest, plan.prompts.id, [c.id for c in entrants.contestants]])
+        outcome = Outcome(trial_id=trial_id, contestants=entrants.contestants, gate=gate)
+        store.put_trial(trial_id, trial.name, created, canonical_json(trial.as_plain()))
+        store.put_prompts(plan.prompts.prompts)
+        store.put_contestants(entrants.contestants)
+        try:
+            await _answers(plan, store, entrants, outcome, progress, stop)
+            if trial.judges and not outcome.failed:
+                await _judging(plan, store, entrants, outcome, progress, stop)
+        finally:
+            store.flush()
+    return outcome
+
+
+async def _answers(
+    plan: Plan, store: Store, entrants: Entrants, outcome: Outcome, progress: Progress, stop: asyncio.Event
+) -> None:
+    jobs = list(plan.jobs(entrants.contestants))
+    prompts = plan.prompts.prompts
+    store.put_jobs(
+        outcome.trial_id,
+        (
+            JobRow(
+                position=job.position,
+                kind="answer",
+                key=job.key,
+                prompt=prompts[job.prompt].id,
+                contestant=entrants.contestants[job.contestant].id,
+                repeat=job.repeat,
+            )
+            for job in jobs
+        ),
+    )
+    pending = [row.position for row in store.pending(outcome.trial_id, kind="answer")]
+    watch = _Watch(progress, outcome.gate, "answers", len(jobs), len(jobs) - len(pending))
+    scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
+
+    async def do(position: int) -> None:
+        job = jobs[position]
+        await _answer_one(plan, store, entrants, scorers, job, outcome.trial_id)
+
+    def provider_of(position: int) -> Provider:
+        return entrants.models[entrants.contestants[jobs[position].contestant].id].provider
+
+    lanes = _lanes(pending, provider_of, plan.trial.workers)
+    await _work(lanes, do, store, outcome, watch, stop)
+
+
+async def _answer_one(
+    plan: Plan, store: Store, entrants: Entrants, scorers: Sequence[Scorer], job: AnswerJob, trial_id: str
+) -> None:
+    prompt = plan.prompts.prompts[job.prompt]
+    contestant = entrants.contestants[job.contestant]
+    ask = Ask(
+        entrants.models[contestant.id],
+        contestant,
+        prompt,
+        repeat=job.repeat,
+        trial_seed=plan.trial.seed,
+        examples=plan.prompts.examples,
+    )
+    response = await answer(ask)
+    store.put_response(job.key, response)
+    if prompt.reference is not None:
+        for scorer in scorers:
+            store.put_score(job.key, scorer.score(prompt, response))
+    store.mark(trial_id, job.position, "done")
+
+
+async def _judging(
+    plan: Plan, store: Store, entrants: Entrants, outcome: Outcome, progress: Progress, stop: asyncio.Event
+) -> None:
+    store.flush()
+    answers, by_id = _answers_by_place(plan, store, outcome, entrants.contestants)
+    prompts = {p.id: p for p in plan.prompts.prompts}
+    work: list[tuple[Judge, Battle]] = []
+    for entry, model in entrants.judges:
+        judge = Judge(model, name=entry.name or entry.model, read=entry.read, trial_seed=plan.trial.seed)
+        battles = draw_battles(
+            answers,
+            policy="references" if entry.on_trial else plan.trial.battles.design,
+            budget=entry.battles if entry.on_trial else plan.trial.battles.budget,
+            seed=plan.trial.seed,
+            values=_values(store, outcome.trial_id, plan) if entry.on_trial else None,
+        )
+        work.extend((judge, battle) for battle in battles)
+    for _, battle in work:
+        store.put_battle(battle)
+    base = plan.answers
+    store.put_jobs(outcome.trial_id, _judge_rows(work, base))
+    pending = [row.position for row in store.pending(outcome.trial_id, kind="judge")]
+    watch = _Watch(progress, outcome.gate, "judging", len(work), len(work) - len(pending))
+
+    async def do(position: int) -> None:
+        judge, battle = work[position - base]
+        vote = await judge.judge(battle, prompts[battle.prompt], by_id[battle.a], by_id[battle.b])
+        store.put_vote(vote)
+        store.mark(outcome.trial_id, position, "done")
+
+    lanes = _lanes(pending, lambda position: work[position - base][0].model.provider, plan.trial.workers)
+    await _work(lanes, do, store, outcome, watch, stop)
+
+
+def _judge_rows(work: Sequence[tuple[Judge, Battle]], base: int) -> Iterable[JobRow]:
+    for index, (judge, battle) in enumerate(work):
+        yield JobRow(
+            position=base + index,
+            kind="judge",
+            key=digest(["judge", judge.id, battle.id]),
+            prompt=battle.prompt,
+            contestant=judge.id,
+            repeat=battle.repeat,
+        )
+
+
+def _answers_by_place(
+    plan: Plan, store: Store, outcome: Outcome, contestants: Sequence[Contestant]
+) -> tuple[dict[tuple[int, int], dict[int, Response]], dict[str, Response]]:
+    width, repeats = len(contestants), plan.trial.repeats
+    answers: dict[tuple[int, int], dict[int, Response]] = {}
+    by_id: dict[str, Response] = {}
+    for position, response in store.responses(outcome.trial_id):
+        if response.finish in ("error", "refused"):
+            continue  # there is nothing to show a judge; the failure is counted on its own
+        place = (position // (width * repeats), position // width % repeats)
+        answers.setdefault(place, {})[position % width] = response
+        by_id[response.id] = response
+    return answers, by_id
+
+
+def _values(store: Store, trial_id: str, plan: Plan) -> dict[str, float]:
+    first = Scorer(plan.trial.scorers[0].scorer).id
+    return {score.response: score.value for _, score in store.scores(trial_id) if score.scorer == first}
+
+
+def _lanes(pending: Sequence[int], provider_of: Callable[[int], Provider], workers: int | None) -> list[_Lane]:
+    lanes: dict[int, _Lane] = {}
+    for position in pending:
+        provider = provider_of(position)
+        if id(provider) not in lanes:
+            width = provider.capabilities.connections
+            lanes[id(provider)] = _Lane(width=min(width, workers) if workers else width)
+        lanes[id(provider)].jobs.append(position)
+    return list(lanes.values())
+
+
+async def _work(
+    lanes: Sequence[_Lane],
+    do: Callable[[int], Awaitable[None]],
+    store: Store,
+    outcome: Outcome,
+    watch: _Watch,
+    stop: asyncio.Event,
+) -> None:
+    async def worker(lane: _Lane, queue: Iterable[int]) -> None:
+        for position in queue:
+            if stop.is_set():
+                return
+            try:
+                await do(position)
+            except ModelError as error:
+                if not error.passing:
+                    raise
+                _note_failure(lane, error, store, outcome, position)
+                watch.one(failed=True)
+            else:
+                lane.in_a_row = 0
+                watch.one()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                queue = iter(lane.jobs)
+                for _ in range(min(lane.width, len(lane.jobs))):
+                    group.create_task(worker(lane, queue))
+    except BaseExceptionGroup as errors:
+        raise one_error(errors) from None
+    if stop.is_set() and watch.done + watch.failed < watch.total:
+        raise Interrupted(
+            f"stopped after {watch.done} of {watch.total} {watch.stage}.",
+            next_step="The same command goes on from here; nothing recorded is bought twice.",
+        )
+
+
+def _note_failure(lane: _Lane, error: ModelError, store: Store, outcome: Outcome, position: int) -> None:
+    outcome.failed += 1
+    outcome.last_failure = str(error)
+    store.mark(outcome.trial_id, position, "failed", error.kind)
+    lane.in_a_row += 1
+    if lane.in_a_row >= FAILURES_IN_A_ROW:
+        raise ModelError(
+            f"{lane.in_a_row} calls in a row failed; the last one: {error.message}",
+            kind=error.kind,
+            passing=False,
+            where=error.where,
+            next_step=error.next_step or "When it is back, the same command goes on.",
+        )
+
+
+def one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first real error inside nested groups, for a surface to show."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = next((e for e in first.exceptions if not isinstance(e, asyncio.CancelledError)), first.exceptions[0])
+    return first
