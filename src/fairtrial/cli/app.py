@@ -1,0 +1,224 @@
+"""The commands, one function each; heavy rooms are imported only inside the command that needs them.
+
+Read `run` first. `--json` prints one JSON object on stdout; text for people goes to stdout, progress to stderr.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fairtrial.cli.models import models_app
+from fairtrial.cli.output import as_json, console, show_report, table
+
+app = typer.Typer(
+    help="Every model gets a fair trial: evidence, honest rankings, signed verdicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Add --debug to any command for a full traceback.",
+)
+app.add_typer(models_app, name="models")
+
+LabOption = Annotated[
+    Path, typer.Option("--lab", envvar="FAIRTRIAL_LAB", help="The lab's directory.", show_default="./lab")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of text.")]
+DEFAULT_LAB = Path("lab")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        import fairtrial
+
+        typer.echo(fairtrial.__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    endpoint: Annotated[
+        str | None, typer.Option(help="Put the models of an OpenAI-compatible endpoint on trial, too.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Which of the endpoint's models (default: the first).")
+    ] = None,
+    lab: Annotated[Path, typer.Option("--lab", help="Where the demo's lab is kept.")] = Path("demo-lab"),
+    json: JsonOption = False,
+) -> None:
+    """A first verdict: a real embedded model, used in several ways, on real prompts, in a signed report."""
+    from fairtrial.cli.demo import run_demo
+
+    run_demo(lab, endpoint=endpoint, models=model or [], json=json)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to make it.")] = DEFAULT_LAB, json: JsonOption = False
+) -> None:
+    """Make a lab: its directory, database, signing key, and a trial file to start from."""
+    from fairtrial.lab import Lab
+    from fairtrial.lab.starter import write_starter_trial
+
+    lab = Lab.create(directory)
+    trial = write_starter_trial(lab.path)
+    if json:
+        as_json({"lab": str(lab.path), "trial": str(trial), "key": lab.public_key.fingerprint})
+        return
+    console().print(f"A lab in [bold]{lab.path}[/], signing as {lab.public_key.fingerprint}.", highlight=False)
+    console().print(f"Next: fairtrial run {trial} --lab {lab.path}", highlight=False)
+
+
+@app.command()
+def doctor(
+    trial: Annotated[Path | None, typer.Argument(help="A trial file to examine, too.")] = None,
+    lab: LabOption = DEFAULT_LAB,
+    json: JsonOption = False,
+) -> None:
+    """Find what would stop a run, before it does."""
+    from fairtrial.core import BadInput
+    from fairtrial.lab import examine
+
+    findings = examine(lab, trial)
+    bad = [f for f in findings if f.state == "bad"]
+    if json:
+        as_json({"ok": not bad, "findings": [f.as_plain() for f in findings]})
+    else:
+        marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+        table(
+            ["", "what", "finding"], [[marks[f.state], f.what, f"{f.message} {f.next_step}".strip()] for f in findings]
+        )
+    if bad:
+        raise typer.Exit(BadInput.exit_code)
+
+
+@app.command()
+def run(
+    trial: Annotated[Path, typer.Argument(help="A trial file (TOML).", metavar="TRIAL.toml")],
+    lab: LabOption = DEFAULT_LAB,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and money; send nothing.")] = False,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Leave item text out of the report.")] = False,
+    accept_failures: Annotated[
+        bool, typer.Option("--accept-failures", help="Report answers that could not be had as failed.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Most calls in flight at one model.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a trial: prompts, responses, scores, battles, votes, boards, a signed report. The same command goes on."""
+    from fairtrial.cli.progress import shown_progress
+    from fairtrial.lab import Lab
+    from fairtrial.runs import read_trial
+
+    checked = read_trial(trial)
+    if workers is not None:
+        checked = checked.model_copy(update={"workers": workers})
+    plan = Lab.plan(checked, base=trial.parent)
+    if dry_run:
+        _print_estimate(plan, json)
+        return
+    desk = Lab.create(lab) if lab == DEFAULT_LAB else Lab.open(lab)  # ./lab is made when it is not there
+    with shown_progress(quiet=json) as progress:
+        result = desk.run(plan, progress=progress, text=not no_text, accept_failures=accept_failures)
+    show_report(result.report, result.directory, json=json)
+
+
+def _print_estimate(plan: Any, json: bool) -> None:
+    from fairtrial.runs import estimate_plan
+
+    rows = estimate_plan(plan)
+    if json:
+        from fairtrial.core.canonical import to_plain
+
+        as_json({"trial": plan.trial.name, "prompts": len(plan.prompts.prompts), "rows": to_plain(rows)})
+        return
+    cells = [[r.name, f"{r.calls:,}", f"{r.prompt_tokens:,}", f"{r.completion_tokens:,}", f"{r.usd:.4f}"] for r in rows]
+    total = ["[bold]all[/]", f"{sum(r.calls for r in rows):,}", f"{sum(r.prompt_tokens for r in rows):,}",
+             f"{sum(r.completion_tokens for r in rows):,}", f"{sum(r.usd for r in rows):.4f}"]  # fmt: skip
+    table(["who", "calls", "prompt tokens", "answer tokens, at most", "US dollars, at most"], [*cells, total])
+    console().print("Nothing was sent.", highlight=False)
+
+
+@app.command()
+def rank(
+    file: Annotated[Path | None, typer.Argument(help="Battles: CSV, JSONL or Parquet, one row a vote.")] = None,
+    lab: Annotated[Path | None, typer.Option("--lab", help="Rank the judges' votes of a lab's latest report.")] = None,
+    ties: Annotated[str, typer.Option(help="davidson or half.")] = "davidson",
+    cluster: Annotated[str, typer.Option(help="What votes are clustered by.")] = "prompt",
+    seed: Annotated[int, typer.Option(help="Seed of the simultaneous intervals.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Rank models from votes, with honest uncertainty; refuse what the votes do not support."""
+    from fairtrial.cli.ranking import rank_file, rank_lab
+    from fairtrial.core import BadInput
+
+    if (file is None) == (lab is None):
+        raise BadInput("give a battle file, or --lab DIR.", next_step="Try: fairtrial rank votes.csv")
+    if file is not None:
+        rank_file(file, ties=ties, cluster=tuple(cluster.split(",")), seed=seed, json=json)
+    elif lab is not None:
+        rank_lab(lab, json=json)
+
+
+@app.command()
+def report(
+    name: Annotated[str | None, typer.Argument(help="A report's directory name, or its beginning.")] = None,
+    lab: LabOption = DEFAULT_LAB,
+    rewrite: Annotated[bool, typer.Option("--rewrite", help="Render page and charts anew and sign again.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the lab's reports.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show a report's boards and where it lies."""
+    from fairtrial.lab import Lab
+
+    desk = Lab.open(lab)
+    if list_all:
+        names = [str(p) for p in desk.reports()]
+        if json:
+            as_json({"reports": names})
+        else:
+            for line in names:
+                typer.echo(line)
+        return
+    if rewrite:
+        name = desk.rewrite(name).name
+    directory, found = desk.report(name)
+    show_report(found, directory, json=json)
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A report's directory.")],
+    trust: Annotated[list[Path] | None, typer.Option(help="Public key files (PEM) to trust.")] = None,
+    lab: LabOption = DEFAULT_LAB,
+    json: JsonOption = False,
+) -> None:
+    """Check a report offline: TRUSTED, UNTRUSTED, TAMPERED (naming the file) or UNSIGNED."""
+    from fairtrial.cli.verifying import verify_path
+
+    raise typer.Exit(verify_path(path, trust or [], lab, json=json))
+
+
+@app.command()
+def plugins(json: JsonOption = False) -> None:
+    """List model providers and scorers, built in and plugged in."""
+    from fairtrial.core.plugins import GROUPS, available
+
+    rows = []
+    for group in GROUPS:
+        for name, point in sorted(available(group).items()):
+            try:
+                point.load()
+                state = "ok"
+            except Exception as error:  # noqa: BLE001 - a broken plugin is listed, never fatal
+                state = f"cannot be loaded: {error}"
+            rows.append({"group": group, "name": name, "object": point.value, "state": state})
+    if json:
+        as_json({"plugins": rows})
+    else:
+        table(["group", "name", "object", "state"], [list(r.values()) for r in rows])

@@ -1,0 +1,63 @@
+"""`fairtrial demo`: the main job in one command, never interactive. Read `run_demo`."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from fairtrial.cli.models import pull_with_progress
+from fairtrial.cli.output import console, show_report
+from fairtrial.cli.progress import shown_progress
+from fairtrial.core import BadInput
+from fairtrial.lab import Lab
+from fairtrial.lab.starter import starter_trial, write_starter_trial
+from fairtrial.runs import parse_trial
+
+DEFAULT_MODEL = "smollm2-135m"
+
+
+def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: bool) -> None:
+    """Make a lab, pull the embedded model, run the demo trial, show its report and how to go on."""
+    started = time.monotonic()
+    tell = console(stderr=True)
+    lab = Lab.create(directory)
+    raw = starter_trial()
+    if endpoint:
+        _add_endpoint(raw, endpoint, models, tell)
+    pull_with_progress(DEFAULT_MODEL, tell)
+    written = write_starter_trial(lab.path)
+    plan = lab.plan(parse_trial(raw, where=str(written)))
+    tell.print(
+        f"{len(plan.prompts.prompts)} prompts × {len(plan.trial.contestants)} contestants, then a judge on trial …",
+        highlight=False,
+    )
+    with shown_progress(quiet=json) as progress:
+        result = lab.run(plan, progress=progress)
+    show_report(result.report, result.directory, json=json)
+    if json:
+        return
+    seconds = time.monotonic() - started
+    screen = console()
+    screen.print(f"\nDone in {seconds:.0f} s. {result.bought} calls bought, the rest was recorded.", highlight=False)
+    screen.print(
+        "Your own models: make demo ENDPOINT=http://localhost:11434/v1   (Ollama, vLLM, any OpenAI-compatible server)\n"
+        f"Your own trial:  edit {written}, then: fairtrial run {written} --lab {lab.path}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _add_endpoint(raw: dict[str, Any], endpoint: str, models: list[str], tell: Any) -> None:
+    from fairtrial.models.openai import served_models
+
+    served = asyncio.run(served_models(endpoint))
+    if not served:
+        raise BadInput("the endpoint lists no models.", where=endpoint, next_step="Pull or load one there first.")
+    tell.print(f"{endpoint} serves: {', '.join(served[:20])}{' …' if len(served) > 20 else ''}", highlight=False)
+    chosen = models or served[:1]
+    for name in chosen:
+        entry = {"model": f"openai/{name}", "base_url": endpoint, "allow_private": True, "max_tokens": 256}
+        raw["contestant"].insert(0, {"name": f"{name}, chain of thought", "strategy": "chain-of-thought"} | entry)
+        raw["contestant"].insert(0, {"name": name} | entry)
+    if not models and len(served) > 1:
+        tell.print(f"Using {chosen[0]}; others: fairtrial demo --endpoint {endpoint} --model NAME", highlight=False)

@@ -1,0 +1,73 @@
+"""How commands speak: tables and boards for people, one JSON object for programs, one sentence for errors."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairtrial.core.errors import FairtrialError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fairtrial.core import Report
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Rich on stdout, or on stderr for progress and warnings."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, soft_wrap=False)
+
+
+def as_json(value: object) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table on stdout."""
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    console().print(grid)
+
+
+def show_report(report: "Report", directory: Path, *, json: bool) -> None:
+    """The boards of a report and where it lies."""
+    if json:
+        from fairtrial.core.canonical import to_plain
+        from fairtrial.ranking import board_json
+
+        plain = to_plain(report) | {"boards": [board_json(b) for b in report.boards]}
+        as_json({"directory": str(directory), "report": plain})
+        return
+    from fairtrial.reports import print_report_summary
+
+    screen = console()
+    print_report_summary(report, screen)
+    screen.print(f"\nReport: {directory / 'report.html'}", highlight=False, soft_wrap=True)
+    screen.print(f"Check:  fairtrial verify {directory}", highlight=False, soft_wrap=True)
+
+
+def fail(error: Exception) -> int:
+    """Say on stderr what went wrong and what to try; the exit code for it."""
+    if isinstance(error, FairtrialError):
+        place = f"{error.where}: " if error.where else ""
+        sys.stderr.write(f"fairtrial: {place}{error.message}\n")
+        if error.next_step:
+            sys.stderr.write(f"  → {error.next_step}\n")
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"fairtrial: {where}{os.strerror(error.errno)}.\n")
+        return 2
+    sys.stderr.write(f"fairtrial: an internal error, {type(error).__name__}: {error}\n")
+    sys.stderr.write("  → Give the same command with --debug and report what it prints.\n")
+    return 70

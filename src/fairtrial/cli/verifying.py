@@ -1,0 +1,29 @@
+"""`fairtrial verify`: one word, the files it concerns, who signed. Read `verify_path`."""
+
+from pathlib import Path
+
+from fairtrial.cli.output import as_json, console
+from fairtrial.lab import Lab
+from fairtrial.provenance import PublicKey, verify
+
+
+def verify_path(path: Path, trust: list[Path], lab: Path, *, json: bool) -> int:
+    """Print the verdict on a report directory; its exit code.
+
+    Keys given with --trust are trusted, and the key of the lab at hand, if there is one.
+    """
+    trusted = [PublicKey.load(key) for key in trust]
+    if (lab / "lab.toml").exists():
+        trusted.append(Lab.open(lab).public_key)
+    verdict = verify(path, trusted=trusted)
+    if json:
+        as_json({"verdict": verdict.word, "problems": list(verdict.problems), "signer": verdict.signer})
+        return verdict.exit_code
+    colour = {"TRUSTED": "green", "UNTRUSTED": "yellow"}.get(verdict.word, "red")
+    screen = console()
+    screen.print(f"[bold {colour}]{verdict.word}[/] {path}", highlight=False, soft_wrap=True)
+    for problem in verdict.problems:
+        screen.print(f"  {problem}", highlight=False, soft_wrap=True, markup=False)
+    if verdict.signer:
+        screen.print(f"  signed by {verdict.signer}", highlight=False, soft_wrap=True)
+    return verdict.exit_code
