@@ -1,0 +1,206 @@
+"""A lab's memory: recorded calls, the job ledger, and the evidence. Read `Store` first.
+
+The first write of a key wins everywhere, so work may be repeated after a crash but a result exists once. What was put
+is durable after the next `flush`, or by itself within a moment, in the order in which it was put.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Engine, Table, bindparam, select
+from sqlalchemy.dialects import sqlite
+
+from fairtrial.core import (
+    Battle,
+    Completion,
+    Contestant,
+    Prompt,
+    Request,
+    Response,
+    Score,
+    Vote,
+    from_json,
+    to_json,
+)
+from fairtrial.store import database, tables
+from fairtrial.store._errors import translated
+from fairtrial.store.reader import Job, JobState, Reader
+from fairtrial.store.writer import Row, Writer, row_chunks
+
+_ROW_BYTES = 300  # rough size of a row without its body
+_FILTER_SLOTS = 1 << 22  # 4 MB; at 100,000 recorded calls 2 % of unknown keys are looked up in vain
+
+
+class Store(Reader):
+    """A lab's database, opened for reading and writing by the one process that holds the lab's lock.
+
+    Safe to use from several threads. Implements `core.CallMemory`. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        super().__init__(engine, path)
+        self._fresh: dict[str, Completion] = {}  # recorded, not yet known to be on disk
+        self._known: bytearray | None = None  # which keys may be recorded; filled at the first recall
+        self._recalling = engine.raw_connection()
+        self._writer = Writer(database.connect(path, writing=True), path, self._settled)
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Make a database, or open the one that is there.
+
+        Raises:
+            BadInput: The directory is missing or may not be written.
+            IntegrityError: The file is something else, damaged, or from a newer version.
+        """
+        database.create(path)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an existing database; one from an older version is moved forward.
+
+        Raises:
+            BadInput: There is none, or it may not be written.
+            IntegrityError: It is damaged, something else, or from a newer version.
+        """
+        engine = database.connect(path, writing=True)
+        try:
+            database.check_version(engine, path, may_migrate=True)
+        finally:
+            engine.dispose()
+        return super().open(path)
+
+    def close(self) -> None:
+        """Write what is queued and close. May be called twice.
+
+        Raises:
+            FairtrialError: Something put earlier could not be written.
+        """
+        try:
+            self._writer.close()
+        finally:
+            self._recalling.close()
+            super().close()
+
+    def flush(self) -> None:
+        """Return when everything put so far is on disk.
+
+        Raises:
+            Interrupted: The disk is full; what was flushed before stays.
+            FairtrialError: It could not be written for another reason. Nothing is written after that.
+        """
+        self._writer.flush()
+
+    def settle(self) -> None:
+        """A read sees everything put before."""
+        self.flush()
+
+    # The response cache
+
+    def recall(self, key: str) -> Completion | None:
+        """The completion recorded under this `core.call_key`, on disk or on its way there, or None."""
+        fresh = self._fresh.get(key)
+        if fresh is not None:
+            return fresh
+        known = self._known if self._known is not None else self._load_known()
+        if not known[_slot(key)]:
+            return None
+        with translated(self.path):
+            # One bare statement on a connection of its own: ten times cheaper than a transaction around it.
+            recorded = self._recalling.cursor().execute(_RECALL, (key,)).fetchone()
+        return None if recorded is None else from_json(recorded[0], Completion)
+
+    def record(self, key: str, request: Request, completion: Completion) -> None:
+        """Record a completion; the first one recorded under a key stays."""
+        if key in self._fresh:
+            return
+        self._fresh[key] = completion
+        if self._known is not None:
+            self._known[_slot(key)] = 1
+        self._put(tables.calls, (key, to_json(request), to_json(completion)))
+
+    # Trials and their ledger
+
+    def put_meta(self, name: str, value: str) -> None:
+        """Record a named fact about the lab."""
+        self._put(tables.meta, (name, value))
+
+    def put_trial(self, trial_id: str, *, name: str, created: str, body: object) -> None:
+        """Record a trial: its name, when it was made (UTC, ISO 8601) and the trial file as understood."""
+        self._put(tables.trials, (trial_id, name, created, to_json(body)))
+
+    def put_prompts(self, trial_id: str, prompts: Iterable[Prompt]) -> None:
+        """Record a trial's prompts, all of them, in order."""
+        self._put_many(tables.prompts, ((trial_id, i, p.id, to_json(p)) for i, p in enumerate(prompts)))
+
+    def put_contestants(self, trial_id: str, contestants: Iterable[Contestant]) -> None:
+        """Record a trial's contestants, all of them, in order."""
+        rows = ((trial_id, i, c.id, c.name, to_json(c)) for i, c in enumerate(contestants))
+        self._put_many(tables.contestants, rows)
+
+    def put_jobs(self, trial_id: str, jobs: Iterable[Job]) -> None:
+        """Enter jobs in the trial's ledger; positions already there stay as they are."""
+        self._put_many(
+            tables.jobs,
+            (
+                (trial_id, j.position, j.kind, j.key, j.prompt, j.contestant, j.repeat, j.state, j.attempts, j.note)
+                for j in jobs
+            ),
+        )
+
+    def mark(self, trial_id: str, position: int, state: JobState, note: str = "") -> None:
+        """Set a job's state and count one more attempt. Put the job's result first: both become durable in order."""
+        self._writer.mark(trial_id, position, state, note)
+
+    # Evidence
+
+    def put_response(self, job_key: str, response: Response) -> None:
+        """Record the response of an answer job."""
+        row = (job_key, response.id, response.prompt, response.contestant, response.repeat, to_json(response))
+        self._put(tables.responses, row)
+
+    def put_score(self, job_key: str, score: Score) -> None:
+        """Record a score of the response that was put under the same answer job's key."""
+        self._put(tables.scores, (job_key, score.scorer, score.value, score.reason, to_json(score)))
+
+    def put_battle(self, battle: Battle) -> None:
+        """Record a battle; put it before the votes on it."""
+        row = (battle.id, battle.prompt, battle.contestant_a, battle.contestant_b, to_json(battle))
+        self._put(tables.battles, row)
+
+    def put_vote(self, job_key: str, vote: Vote) -> None:
+        """Record the vote of a judge job."""
+        self._put(tables.votes, (job_key, vote.id, vote.battle, vote.evaluator, vote.kind, to_json(vote)))
+
+    def _put(self, table: Table, row: Row) -> None:
+        self._writer.put(table, (row,), _ROW_BYTES + sum(len(value) for value in row if isinstance(value, bytes)))
+
+    def _put_many(self, table: Table, rows: Iterable[Row]) -> None:
+        for chunk in row_chunks(rows):
+            self._writer.put(table, chunk, _ROW_BYTES * len(chunk))
+
+    def _settled(self, rows: dict[Table, list[Row]]) -> None:
+        """Called by the writer's thread when a batch is on disk."""
+        for key, *_ in rows.get(tables.calls, ()):
+            self._fresh.pop(key, None)
+
+    def _load_known(self) -> bytearray:
+        """Mark the slot of every recorded key, so that a key never seen costs no query."""
+        known = bytearray(_FILTER_SLOTS)
+        with translated(self.path), self._engine.connect() as connection:
+            for (key,) in connection.execution_options(yield_per=10_000).execute(select(tables.calls.c.key)):
+                known[_slot(key)] = 1
+        for key in list(self._fresh):
+            known[_slot(key)] = 1
+        self._known = known
+        return known
+
+
+_RECALL = str(
+    select(tables.calls.c.completion).where(tables.calls.c.key == bindparam("wanted")).compile(dialect=sqlite.dialect())
+)
+
+
+def _slot(key: str) -> int:
+    return hash(key) & (_FILTER_SLOTS - 1)
