@@ -4,21 +4,19 @@ Read `verify.py` first (`sign_directory` and `verify`), then `dsse.py` and `stat
 `keys.py`.
 """
 
-from fairtrial.provenance.keys import PrivateKey, PublicKey, create_key, fingerprint_of, load_key, load_public_key
+from fairtrial.provenance.keys import PublicKey, SigningKey, fingerprint_of, public_path
 from fairtrial.provenance.statements import EVALUATION, Statement
 from fairtrial.provenance.verify import STATEMENT_NAME, Verdict, sign_directory, verify
 
 __all__ = [
     "EVALUATION",
     "STATEMENT_NAME",
-    "PrivateKey",
     "PublicKey",
+    "SigningKey",
     "Statement",
     "Verdict",
-    "create_key",
     "fingerprint_of",
-    "load_key",
-    "load_public_key",
+    "public_path",
     "sign_directory",
     "verify",
 ]

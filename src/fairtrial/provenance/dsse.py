@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairtrial.provenance._strict_json import Malformed, fields, parse
-from fairtrial.provenance.keys import PrivateKey, PublicKey
+from fairtrial.provenance.keys import PublicKey, SigningKey
 
 IN_TOTO = "application/vnd.in-toto+json"
 MOST_BYTES = 32_000_000
@@ -48,7 +48,7 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b" ".join((b"DSSEv1", b"%d" % len(kind), kind, b"%d" % len(payload), payload))
 
 
-def sign(payload: bytes, key: PrivateKey, *, payload_type: str = IN_TOTO) -> bytes:
+def sign(payload: bytes, key: SigningKey, *, payload_type: str = IN_TOTO) -> bytes:
     """The JSON of an envelope over `payload`; the same payload and key give the same bytes."""
     signature = key.sign(pre_authentication_encoding(payload_type, payload))
     envelope = {

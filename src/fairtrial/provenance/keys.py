@@ -1,4 +1,4 @@
-"""A lab's Ed25519 keys as plain PEM files, readable by their owner only. Read `create_key` first.
+"""A lab's Ed25519 keys as plain PEM files, readable by their owner only. Read `SigningKey` first.
 
 A key is named by its ``keyid``, the SHA-256 of the raw public key; people compare its shorter `PublicKey.fingerprint`.
 """
@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from fairtrial.core import BadInput, IntegrityError
 
-PRIVATE_NAME = "private.pem"
-PUBLIC_NAME = "public.pem"
 _MOST_BYTES = 4096  # a PEM file of such a key has about 120
 _INIT = "Make one with: fairtrial init"
 
@@ -50,6 +48,23 @@ class PublicKey:
             return False
         return True
 
+    @classmethod
+    def load(cls, path: Path) -> "PublicKey":
+        """The public key in a PEM file.
+
+        Raises:
+            BadInput: There is none, or it may not be read.
+            IntegrityError: The file is damaged or holds another kind of key.
+        """
+        content, _ = _read(path)
+        try:
+            found = serialization.load_pem_public_key(content)
+        except ValueError as error:
+            raise _damaged(path) from error
+        if not isinstance(found, Ed25519PublicKey):
+            raise _damaged(path)
+        return cls(found.public_bytes_raw())
+
     def pem(self) -> bytes:
         """SubjectPublicKeyInfo in PEM."""
         return Ed25519PublicKey.from_public_bytes(self.raw).public_bytes(
@@ -57,8 +72,8 @@ class PublicKey:
         )
 
 
-class PrivateKey:
-    """A lab's signing key. Never printed: its repr shows the fingerprint only."""
+class SigningKey:
+    """A lab's private key. Never printed: its repr shows the fingerprint only."""
 
     __slots__ = ("_key", "public")
 
@@ -67,7 +82,62 @@ class PrivateKey:
         self.public = PublicKey(self._key.public_key().public_bytes_raw())
 
     def __repr__(self) -> str:
-        return f"PrivateKey({self.public.fingerprint})"
+        return f"SigningKey({self.public.fingerprint})"
+
+    @classmethod
+    def create(cls, path: Path) -> "SigningKey":
+        """Make a key pair: `path` (mode 0600 from its first moment) and, beside it, `public_path`.
+
+        Raises:
+            BadInput: There is a key already (it is never overwritten), or the directory may not be written.
+        """
+        key = cls(os.urandom(32))
+        try:
+            if path.exists():
+                raise FileExistsError
+            # The public half first: a private key on disk has it beside it, even after a crash in between.
+            _write(public_path(path), key.public.pem(), mode=0o644, flags=os.O_TRUNC)
+            _write(path, key.pem(), mode=0o600, flags=os.O_EXCL)
+        except FileExistsError:
+            raise BadInput(
+                "there is a signing key already.", where=str(path), next_step="Move it away first to make another."
+            ) from None
+        except OSError as error:
+            raise BadInput(
+                f"the signing key cannot be written: {error.strerror or error}.",
+                where=str(error.filename or path),
+                next_step="Check that the directory exists, may be written, and has space.",
+            ) from error
+        return key
+
+    @classmethod
+    def load(cls, path: Path) -> "SigningKey":
+        """The key pair at `path`, checked: permissions, form, and that the two halves belong together.
+
+        Raises:
+            BadInput: There is none, or it may not be read.
+            IntegrityError: Others may read it, it is damaged, or its halves differ.
+        """
+        content, mode = _read(path)
+        if mode & 0o077:
+            raise IntegrityError(
+                "others may read this private key.", where=str(path), next_step=f"Try: chmod 600 {path}"
+            )
+        try:
+            found = serialization.load_pem_private_key(content, password=None)
+        except (ValueError, TypeError) as error:
+            raise _damaged(path) from error
+        if not isinstance(found, Ed25519PrivateKey):
+            raise _damaged(path)
+        key = cls(found.private_bytes_raw())
+        # One changed digit of a private key gives another valid key; only its other half can tell.
+        if PublicKey.load(public_path(path)) != key.public:
+            raise IntegrityError(
+                f"{path.name} and {public_path(path).name} do not belong together: one of them was changed.",
+                where=str(path.parent),
+                next_step="Restore them from a copy of the lab.",
+            )
+        return key
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature of `message`, 64 bytes; the same message always gets the same one."""
@@ -80,80 +150,14 @@ class PrivateKey:
         )
 
 
+def public_path(path: Path) -> Path:
+    """Where the public half of the private key at `path` lies: ``lab.pub.pem`` beside ``lab.pem``."""
+    return path.with_suffix(".pub.pem")
+
+
 def fingerprint_of(keyid: str) -> str:
     """The printable short form of a keyid: 128 bits in eight groups of four digits."""
     return " ".join(keyid[start : start + 4] for start in range(0, 32, 4))
-
-
-def create_key(directory: Path) -> PrivateKey:
-    """Make a key pair in `directory`: ``private.pem`` (mode 0600 from its first moment) and ``public.pem``.
-
-    Raises:
-        BadInput: There is a key already (it is never overwritten), or the directory may not be written.
-    """
-    key = PrivateKey(os.urandom(32))
-    private, public = directory / PRIVATE_NAME, directory / PUBLIC_NAME
-    try:
-        # The public half first: a private key on disk always has it beside it, even after a crash in between.
-        if not private.exists():
-            _write(public, key.public.pem(), mode=0o644, flags=os.O_TRUNC)
-        _write(private, key.pem(), mode=0o600, flags=os.O_EXCL)
-    except FileExistsError:
-        raise BadInput(
-            "there is a signing key already.", where=str(private), next_step="Move it away first to make another."
-        ) from None
-    except OSError as error:
-        raise BadInput(
-            f"the signing key cannot be written: {error.strerror or error}.",
-            where=str(error.filename or directory),
-            next_step="Check that the directory exists, may be written, and has space.",
-        ) from error
-    return key
-
-
-def load_key(directory: Path) -> PrivateKey:
-    """The key pair in `directory`, checked: permissions, form, and that the two halves belong together.
-
-    Raises:
-        BadInput: There is none, or it may not be read.
-        IntegrityError: Others may read it, it is damaged, or its halves differ.
-    """
-    path = directory / PRIVATE_NAME
-    content, mode = _read(path)
-    if mode & 0o077:
-        raise IntegrityError("others may read this private key.", where=str(path), next_step=f"Try: chmod 600 {path}")
-    try:
-        found = serialization.load_pem_private_key(content, password=None)
-    except (ValueError, TypeError) as error:
-        raise _damaged(path) from error
-    if not isinstance(found, Ed25519PrivateKey):
-        raise _damaged(path)
-    key = PrivateKey(found.private_bytes_raw())
-    # One changed digit of a private key gives another valid key; only its other half can tell.
-    if load_public_key(directory / PUBLIC_NAME) != key.public:
-        raise IntegrityError(
-            f"{PRIVATE_NAME} and {PUBLIC_NAME} do not belong together: one of them was changed.",
-            where=str(directory),
-            next_step="Restore them from a copy of the lab.",
-        )
-    return key
-
-
-def load_public_key(path: Path) -> PublicKey:
-    """The public key in a PEM file.
-
-    Raises:
-        BadInput: There is none, or it may not be read.
-        IntegrityError: The file is damaged or holds another kind of key.
-    """
-    content, _ = _read(path)
-    try:
-        found = serialization.load_pem_public_key(content)
-    except ValueError as error:
-        raise _damaged(path) from error
-    if not isinstance(found, Ed25519PublicKey):
-        raise _damaged(path)
-    return PublicKey(found.public_bytes_raw())
 
 
 def _write(path: Path, content: bytes, *, mode: int, flags: int) -> None:

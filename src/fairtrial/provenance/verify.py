@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fairtrial.core import BadInput
 from fairtrial.provenance import dsse
 from fairtrial.provenance._strict_json import Malformed
-from fairtrial.provenance.keys import PrivateKey, PublicKey, fingerprint_of
+from fairtrial.provenance.keys import PublicKey, SigningKey, fingerprint_of
 from fairtrial.provenance.statements import EVALUATION, Statement, is_plain_name, read_statement
 
 STATEMENT_NAME = "statement.dsse.json"
@@ -46,13 +46,13 @@ class Verdict:
         return _EXIT_CODES[self.word]
 
     @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """The signers' fingerprints, to compare with those their owners print."""
-        return tuple(fingerprint_of(keyid) for keyid in self.signers)
+    def signer(self) -> str:
+        """Fingerprints of the signers, to compare with those their owners print; empty when no signature holds."""
+        return ", ".join(fingerprint_of(keyid) for keyid in self.signers)
 
 
 def sign_directory(
-    directory: Path, key: PrivateKey, predicate: dict[str, Any], *, predicate_type: str = EVALUATION
+    directory: Path, key: SigningKey, predicate: dict[str, Any], *, predicate_type: str = EVALUATION
 ) -> Path:
     """Sign every file in `directory` as it is now and write ``statement.dsse.json`` beside them, whole or not at all.
 
