@@ -213,7 +213,7 @@ def _record_failures(plan: Plan, store: Store, outcome: Outcome) -> None:
 
     prompts = {p.id: p for p in plan.prompts.prompts}
     scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
-    for row in list(store.pending(outcome.trial_id, kind="answer")):
+    for row in list(store.jobs(outcome.trial_id, state="pending", kind="answer")):
         response = Response(
             prompt=row.prompt,
             contestant=row.contestant,

@@ -17,7 +17,6 @@ from fairtrial.core import (
     ModelError,
     Provider,
     Response,
-    canonical_json,
     digest,
 )
 from fairtrial.evaluators import Judge, Scorer
@@ -25,7 +24,7 @@ from fairtrial.models import Budget, Gate
 from fairtrial.runs.entrants import Entrants, open_entrants
 from fairtrial.runs.plan import AnswerJob, Plan, draw_battles
 from fairtrial.runs.progress import Progress, Tick
-from fairtrial.store import JobRow, Store
+from fairtrial.store import Job, Store
 
 FAILURES_IN_A_ROW = 8
 """So many passing failures with no success between them stop a lane: the endpoint is down, not unlucky."""
@@ -101,9 +100,9 @@ async def run_trial(
     async with open_entrants(trial, plan.prompts, gate, progress) as entrants:
         trial_id = digest([trial.digest, plan.prompts.id, [c.id for c in entrants.contestants]])
         outcome = Outcome(trial_id=trial_id, contestants=entrants.contestants, gate=gate)
-        store.put_trial(trial_id, trial.name, created, canonical_json(trial.as_plain()))
-        store.put_prompts(plan.prompts.prompts)
-        store.put_contestants(entrants.contestants)
+        store.put_trial(trial_id, name=trial.name, created=created, body=trial.as_plain())
+        store.put_prompts(trial_id, plan.prompts.prompts)
+        store.put_contestants(trial_id, entrants.contestants)
         try:
             await _answers(plan, store, entrants, outcome, progress, stop)
             if trial.judges and not outcome.failed:
@@ -121,7 +120,7 @@ async def _answers(
     store.put_jobs(
         outcome.trial_id,
         (
-            JobRow(
+            Job(
                 position=job.position,
                 kind="answer",
                 key=job.key,
@@ -132,9 +131,9 @@ async def _answers(
             for job in jobs
         ),
     )
-    pending = [row.position for row in store.pending(outcome.trial_id, kind="answer")]
-    watch = _Watch(progress, outcome.gate, "answers", len(jobs), len(jobs) - len(pending))
     scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
+    pending = _still_to_answer(plan, store, jobs, scorers, outcome.trial_id)
+    watch = _Watch(progress, outcome.gate, "answers", len(jobs), len(jobs) - len(pending))
 
     async def do(position: int) -> None:
         job = jobs[position]
@@ -145,6 +144,30 @@ async def _answers(
 
     lanes = _lanes(pending, provider_of, plan.trial.workers)
     await _work(lanes, do, store, outcome, watch, stop)
+
+
+def _still_to_answer(
+    plan: Plan, store: Store, jobs: Sequence[AnswerJob], scorers: Sequence[Scorer], trial_id: str
+) -> list[int]:
+    """Positions without a response. One recorded for another trial, or just before a crash, is scored and taken."""
+    pending = {job.position for job in store.jobs(trial_id, state="pending", kind="answer")}
+    if not pending:
+        return []
+    for position, response in store.responses(trial_id):
+        if position in pending:
+            _settle(plan, store, scorers, jobs[position], response, trial_id)
+            pending.discard(position)
+    return sorted(pending)
+
+
+def _settle(
+    plan: Plan, store: Store, scorers: Sequence[Scorer], job: AnswerJob, response: Response, trial_id: str
+) -> None:
+    prompt = plan.prompts.prompts[job.prompt]
+    if prompt.reference is not None:
+        for scorer in scorers:
+            store.put_score(job.key, scorer.score(prompt, response))
+    store.mark(trial_id, job.position, "done")
 
 
 async def _answer_one(
@@ -162,10 +185,7 @@ async def _answer_one(
     )
     response = await answer(ask)
     store.put_response(job.key, response)
-    if prompt.reference is not None:
-        for scorer in scorers:
-            store.put_score(job.key, scorer.score(prompt, response))
-    store.mark(trial_id, job.position, "done")
+    _settle(plan, store, scorers, job, response, trial_id)
 
 
 async def _judging(
@@ -185,29 +205,31 @@ async def _judging(
             values=_values(store, outcome.trial_id, plan) if entry.on_trial else None,
         )
         work.extend((judge, battle) for battle in battles)
+    base = plan.answers
+    keys = [digest(["judge", judge.id, battle.id]) for judge, battle in work]
     for _, battle in work:
         store.put_battle(battle)
-    base = plan.answers
-    store.put_jobs(outcome.trial_id, _judge_rows(work, base))
-    pending = [row.position for row in store.pending(outcome.trial_id, kind="judge")]
+    store.put_jobs(outcome.trial_id, _judge_rows(work, keys, base))
+    voted = {position for position, _ in store.votes(outcome.trial_id)}
+    pending = [base + i for i in range(len(work)) if base + i not in voted]
     watch = _Watch(progress, outcome.gate, "judging", len(work), len(work) - len(pending))
 
     async def do(position: int) -> None:
         judge, battle = work[position - base]
         vote = await judge.judge(battle, prompts[battle.prompt], by_id[battle.a], by_id[battle.b])
-        store.put_vote(vote)
+        store.put_vote(keys[position - base], vote)
         store.mark(outcome.trial_id, position, "done")
 
     lanes = _lanes(pending, lambda position: work[position - base][0].model.provider, plan.trial.workers)
     await _work(lanes, do, store, outcome, watch, stop)
 
 
-def _judge_rows(work: Sequence[tuple[Judge, Battle]], base: int) -> Iterable[JobRow]:
+def _judge_rows(work: Sequence[tuple[Judge, Battle]], keys: Sequence[str], base: int) -> Iterable[Job]:
     for index, (judge, battle) in enumerate(work):
-        yield JobRow(
+        yield Job(
             position=base + index,
             kind="judge",
-            key=digest(["judge", judge.id, battle.id]),
+            key=keys[index],
             prompt=battle.prompt,
             contestant=judge.id,
             repeat=battle.repeat,
@@ -286,7 +308,7 @@ async def _work(
 def _note_failure(lane: _Lane, error: ModelError, store: Store, outcome: Outcome, position: int) -> None:
     outcome.failed += 1
     outcome.last_failure = str(error)
-    store.mark(outcome.trial_id, position, "failed", error.kind)
+    store.mark(outcome.trial_id, position, "pending", error.kind)
     lane.in_a_row += 1
     if lane.in_a_row >= FAILURES_IN_A_ROW:
         raise ModelError(

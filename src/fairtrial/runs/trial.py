@@ -247,6 +247,12 @@ def _check_names(trial: Trial, where: str) -> None:
         raise BadInput(
             f"two contestants are named '{twice[0]}'.", where=where, next_step="Give every contestant its own name."
         )
+    judges = [j.name or j.model for j in trial.judges]
+    twice = sorted({n for n in judges if judges.count(n) > 1})
+    if twice:
+        raise BadInput(
+            f"two judges are named '{twice[0]}'.", where=where, next_step='Give each [[evaluator]] its own name = "…".'
+        )
 
 
 def _check_design(trial: Trial, where: str) -> None:

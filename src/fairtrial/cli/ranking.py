@@ -1,0 +1,33 @@
+"""`fairtrial rank`: a board from a battle file, or from a lab's latest report."""
+
+from pathlib import Path
+
+from fairtrial.cli.output import as_json, console
+from fairtrial.core import Board
+from fairtrial.ranking import board_json, rank
+
+
+def rank_file(file: Path, *, ties: str, cluster: tuple[str, ...], seed: int, json: bool) -> None:
+    """Rank the battles of a file."""
+    _show(rank(file, ties=ties, cluster=cluster, seed=seed), str(file), json=json)
+
+
+def rank_lab(lab: Path, *, json: bool) -> None:
+    """The boards of a lab's latest report, one for each kind of evidence."""
+    from fairtrial.lab import Lab
+
+    _, report = Lab.open(lab).report()
+    if json:
+        as_json({"boards": [board_json(board) for board in report.boards]})
+        return
+    for board in report.boards:
+        _show(board, report.name, json=False)
+
+
+def _show(board: Board, title: str, *, json: bool) -> None:
+    if json:
+        as_json(board_json(board))
+        return
+    from fairtrial.reports import print_board
+
+    print_board(board, console(), title=title)

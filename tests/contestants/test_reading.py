@@ -1,0 +1,66 @@
+"""Reading short answers: what counts as one, and what does not."""
+
+import pytest
+
+from fairtrial.contestants.reading import normalise, read_answer
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("42", "42"),
+        ("The answer is 42.", "42"),
+        ("First 17, then 25 more make 42", "42"),
+        ("17 + 25 = 42\nAnswer: 42 (that is, 40 + 2)", "42"),
+        ("정답: 1,200원", "1200"),
+        ("-7.50", "-7.5"),
+        ("−7", "-7"),
+        ("007", "7"),
+        ("Answer: .5", "0.5"),
+        ("0.0", "0"),
+        ("I do not know", ""),
+        ("", ""),
+    ],
+)
+def test_numbers(text: str, number: str) -> None:
+    assert read_answer(text, "number") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        ("b", "B"),
+        ("B. Paris", "B"),
+        ("(C)", "C"),
+        ("The answer is B) Paris", "B"),
+        ("**Answer:** B", "B"),
+        ("Answer: Paris", "B"),
+        ("I think it is Paris, of course.", "B"),
+        ("Paris or Rome", ""),
+        ("A or B", ""),
+        ("A good question.", ""),
+        ("정답: B입니다", "B"),
+        ("", ""),
+    ],
+)
+def test_choices(text: str, letter: str) -> None:
+    assert read_answer(text, "choice", ("Rome", "Paris", "Oslo")) == letter
+
+
+def test_an_option_inside_a_longer_named_one_does_not_count() -> None:
+    assert read_answer("not guilty", "choice", ("guilty", "not guilty")) == "B"
+    assert read_answer("guilty", "choice", ("guilty", "not guilty")) == "A"
+
+
+def test_only_the_last_marked_line_counts() -> None:
+    assert read_answer("Answer: 3\nWait, no.\nAnswer: 5\nThat was hard, 7 steps.", "number") == "5"
+
+
+def test_korean_options_are_named_with_a_particle() -> None:
+    assert read_answer("수도는 서울입니다.", "choice", ("부산", "서울")) == "B"
+
+
+def test_normalise() -> None:
+    assert normalise("  The “Quick”,  BROWN fox! ") == "quick brown fox"
+    assert normalise("ＡＢＣ") == "abc"
