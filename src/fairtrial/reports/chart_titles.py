@@ -1,0 +1,76 @@
+"""Titles of charts: each says its finding, read off verdicts, rank sets and counts that are already computed.
+
+Read `strata` first. A chart without a finding says what it shows, and claims nothing.
+"""
+
+from fairtrial.core import Board, Report
+from fairtrial.core.flow import Params
+from fairtrial.reports.findings import decided, headline, is_whole, namer
+from fairtrial.reports.marks import visible
+from fairtrial.reports.words import Sentence, known, sentence
+
+_UNBIASED = 0.5
+
+
+def board(of: Board) -> Sentence:
+    """Who is first, or that nobody is."""
+    return headline(of)
+
+
+def matrix(of: Board) -> Sentence:
+    """How many pairs are decided."""
+    if not of.differences:
+        return sentence("chart.matrix.plain")
+    k = len(decided(of))
+    return sentence("chart.matrix.some", k=k, n=len(of.differences)) if k else sentence("chart.matrix.none")
+
+
+def strata(report: Report, by: str) -> Sentence:
+    """A decided comparison inside one stratum; else how many cells hold no evidence; else what is shown."""
+    for part in report.boards:
+        if not is_whole(part) and part.view.get(by, "all") != "all":
+            for item in decided(part):
+                value = visible(part.view[by])
+                return sentence("chart.strata.beats", a=visible(item.a), b=visible(item.b), value=value)
+    rows = [row for row in report.strata if row["by"] == by]
+    empty = sum(bool(row.get("note")) for row in rows)
+    if empty:
+        return sentence("chart.strata.floor", k=empty, n=len(rows))
+    return sentence("chart.strata.plain", by=sentence(f"by.{by}"))
+
+
+def cost(of: Board, unit: str) -> Sentence:
+    """Whether a decided difference goes to the cheaper or to the dearer contestant; `unit` is ``usd`` or ``tokens``."""
+    paid = {row.name: getattr(row, unit) for row in of.models}
+    found = [item for item in decided(of) if None not in (paid.get(item.a), paid.get(item.b))]
+    # A strategy that wins and costs less is the rarer and more useful finding, so it goes first.
+    for key, holds in (("cheaper", lambda a, b: a < b), ("dearer", lambda a, b: a > b)):
+        for item in found:
+            if holds(paid[item.a], paid[item.b]):
+                return sentence(f"chart.cost.{key}", a=visible(item.a), b=visible(item.b))
+    return sentence("chart.cost.none")
+
+
+def judges(cards: tuple[Params, ...]) -> Sentence:
+    """Whose position rate is away from one half, by its interval."""
+    for card in cards:
+        low, high = ((card.get("first_rate") or {}).get("ci")) or (None, None)
+        if low is not None and low > _UNBIASED:
+            return sentence("chart.judges.first", name=visible(card["evaluator"]))
+        if high is not None and high < _UNBIASED:
+            return sentence("chart.judges.second", name=visible(card["evaluator"]))
+    return sentence("chart.judges.none")
+
+
+def failures(report: Report) -> Sentence:
+    """Who failed most often, and how."""
+    if not report.failures:
+        return sentence("chart.failures.none")
+    worst = max(report.failures, key=lambda row: row["count"])
+    return sentence(
+        "chart.failures.most",
+        name=namer(report)(worst["contestant"]),
+        reason=known("reason", worst["reason"]),
+        count=worst["count"],
+        n=worst["n"],
+    )

@@ -1,0 +1,148 @@
+"""What the evidence lets one say: sentences read off verdicts and rank sets that are already computed.
+
+Read `headline` first. Nothing here compares estimates to decide who is better; only `Difference.verdict` does that.
+"""
+
+from collections.abc import Callable
+
+from fairtrial.core import Board, Difference, Report
+from fairtrial.reports.figures import interval, number
+from fairtrial.reports.marks import visible
+from fairtrial.reports.words import Sentence, catalogue, sentence
+
+_ORDER = ("human", "scorer", "judge", "combined")
+_SHOWN = 6
+_STRATA = ("category", "language")
+
+
+def is_whole(board: Board) -> bool:
+    """Whether the board covers all prompts, and not one category or language."""
+    return all(board.view.get(by, "all") == "all" for by in _STRATA)
+
+
+def boards_in_order(report: Report) -> list[Board]:
+    """Whole boards, the headline's kind of evidence first: human, scorer, judge, combined. Kinds are never pooled."""
+    whole = [board for board in report.boards if is_whole(board)]
+    return sorted(whole, key=lambda board: _ORDER.index(board.evidence))
+
+
+def headline_board(report: Report) -> Board | None:
+    """The board that the headline speaks of; None without any."""
+    boards = boards_in_order(report)
+    return next((board for board in boards if board.models), boards[0] if boards else None)
+
+
+def leaders(board: Board) -> list[str]:
+    """Contestants whose rank set includes first place."""
+    return [row.name for row in board.models if row.rank_set is not None and row.rank_set[0] == 1]
+
+
+def headline(board: Board | None) -> Sentence:
+    """Who is first, or that nobody is."""
+    if board is None or not board.models:
+        return sentence("verdict.none")
+    if len(board.models) == 1:
+        return sentence("verdict.single")
+    first = leaders(board)
+    if not first:
+        return sentence("verdict.unranked")
+    if len(first) == 1:
+        return sentence("verdict.first", name=visible(first[0]))
+    if len(first) == len(board.models):
+        return sentence("verdict.open")
+    return sentence("verdict.shared", names=names(first))
+
+
+def names(several: list[str]) -> str:
+    """Names in a row, hidden characters spelt out."""
+    return ", ".join(visible(name) for name in several)
+
+
+def ordered(difference: Difference) -> Difference:
+    """The comparison with the better contestant first, so that it reads forwards."""
+    if difference.verdict != "worse":
+        return difference
+    low, high = difference.ci
+    return Difference(
+        a=difference.b,
+        b=difference.a,
+        estimate=-difference.estimate,
+        ci=(None if high is None else -high, None if low is None else -low),
+        unit=difference.unit,
+        verdict="better",
+        margin=difference.margin,
+        n=difference.n,
+        more_items=difference.more_items,
+    )
+
+
+def decided(board: Board) -> list[Difference]:
+    """Comparisons with a winner, the winner first."""
+    return [ordered(item) for item in board.differences if item.verdict in {"better", "worse"}]
+
+
+def comparison(item: Difference) -> Sentence:
+    """A decided comparison in words: better, or equivalent within its margin."""
+    item = ordered(item)
+    return sentence(
+        f"verdict.{item.verdict}",
+        a=visible(item.a),
+        b=visible(item.b),
+        estimate=number(item.estimate, item.unit, signed=True),
+        ci=interval(item.ci, item.unit, signed=True),
+        unit=sentence(f"unit.{item.unit}"),
+        margin=number(item.margin, item.unit),
+        n=item.n,
+    )
+
+
+def can_be_said(board: Board | None) -> list[Sentence]:
+    """Comparisons that are decided; the first few, and how many more."""
+    if board is None or not board.differences:
+        return []
+    settled = decided(board) + [item for item in board.differences if item.verdict == "equivalent"]
+    said = [comparison(item) for item in settled[:_SHOWN]]
+    if len(settled) > _SHOWN:
+        said.append(sentence("verdict.more", n=len(settled) - _SHOWN))
+    return said or [sentence("verdict.nothing")]
+
+
+def cannot_be_said(board: Board | None) -> list[Sentence | str]:
+    """What stays open: inconclusive comparisons, the board's scope, its refusals, simulated contestants."""
+    if board is None:
+        return []
+    unsaid: list[Sentence | str] = []
+    open_ones = sum(item.verdict == "inconclusive" for item in board.differences)
+    if open_ones:
+        unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(board.differences)))
+    unsaid.append(scope(board))
+    unsaid.extend(visible(refusal) for refusal in board.refusals)
+    simulated = [row.name for row in board.models if row.simulated]
+    if simulated:
+        unsaid.append(sentence("verdict.sim", names=names(simulated)))
+    return unsaid
+
+
+def scope(board: Board) -> Sentence:
+    """How far the board speaks."""
+    key = f"scope.{board.scope}"
+    return sentence(key) if key in catalogue("en") else sentence("scope.other", scope=visible(board.scope))
+
+
+def span(counts: list[int]) -> Sentence | str:
+    """``n = 40`` or ``n = 6 to 12`` over several rows; ``no evidence`` over none."""
+    if not counts:
+        return sentence("no_evidence")
+    low, high = min(counts), max(counts)
+    return sentence("chart.n", n=low) if low == high else sentence("chart.n.range", low=low, high=high)
+
+
+def board_n(board: Board) -> list[int]:
+    """Responses (scorers) or votes behind each row."""
+    return [row.score_n if row.score is not None else row.votes for row in board.models]
+
+
+def namer(report: Report) -> Callable[[str], str]:
+    """From a contestant's id, or its name, to the name to show, hidden characters spelt out."""
+    known_names = {card["id"]: card["name"] for card in report.contestants}
+    return lambda who: visible(known_names.get(who, who))

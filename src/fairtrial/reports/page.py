@@ -1,0 +1,172 @@
+"""The report page: one self-contained HTML file that needs no network and runs nothing but its own script.
+
+Read `write_html` first. The template says what is where; `samples.py` packs the viewer's data.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from fairtrial.core import Report, to_json
+from fairtrial.reports import figures as typeset
+from fairtrial.reports import findings
+from fairtrial.reports.charts import Figure, figures, render
+from fairtrial.reports.evidence import Evidence
+from fairtrial.reports.marks import visible
+from fairtrial.reports.samples import pack
+from fairtrial.reports.words import LANGUAGES, Sentence, catalogue, known, say, sentence
+
+_SCRIPT_WORDS = ("viewer.", "item.", "order.", "vote.", "reason.", "language.", "glyph.", "page.theme.", "no_evidence", "simulated")
+
+
+def write_html(report_dir: Path, *, text: bool = True, lang: Literal["auto", "en", "ko"] = "auto") -> Path:
+    """Write ``report.html`` beside report.json and its evidence files.
+
+    Args:
+        report_dir: Directory with report.json, prompts.jsonl, responses.jsonl, scores.jsonl, battles.jsonl and votes.jsonl.
+        text: Whether item text is embedded; without it only ids, categories, scores and votes are.
+        lang: Language the page opens in; ``auto`` follows the reader's browser. The page holds both.
+
+    Returns:
+        Path of the page. The same evidence writes the same bytes (with the same fonts installed).
+
+    Raises:
+        BadInput: There is no report.json.
+        IntegrityError: report.json or an evidence line is damaged, or a listed evidence file is missing.
+    """
+    evidence = Evidence(directory=report_dir)
+    report = evidence.report()
+    evidence.require(sorted(report.evidence))
+    page = _environment().get_template("report.html.j2").render(**_context(evidence, report, text=text, lang=lang))
+    path = report_dir / "report.html"
+    draft = path.with_suffix(".html.part")
+    draft.write_text(page, encoding="utf-8", newline="\n")
+    os.replace(draft, path)  # noqa: PTH105 - a reader sees the old page or the new one, never half of one
+    return path
+
+
+def _context(evidence: Evidence, report: Report, *, text: bool, lang: str) -> dict[str, Any]:
+    style, script = _static("report.css"), _static("report.js")
+    headline = findings.headline_board(report)
+    return {
+        "report": report,
+        "lang": lang,
+        "text": text,
+        "packed": pack(evidence, report, text=text),
+        "meta": _json({"contestants": _contestants(report), "catalogue": _script_words()}),
+        "figures": {figure.key: _figure(figure) for figure in figures(report)},
+        "boards": findings.boards_in_order(report),
+        "headline_board": headline,
+        "headline": findings.headline(headline),
+        "said": findings.can_be_said(headline),
+        "unsaid": findings.cannot_be_said(headline),
+        "name_of": findings.namer(report),
+        "style": Markup(style),  # noqa: S704 - our own file
+        "script": Markup(script),  # noqa: S704 - our own file
+        "policy": "; ".join(
+            (
+                "default-src 'none'",
+                f"style-src '{_hash(style)}'",
+                f"script-src '{_hash(script)}'",
+                "img-src data:",
+                "base-uri 'none'",
+                "form-action 'none'",
+            )
+        ),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fairtrial.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        t=lambda key, **params: both(sentence(key, **params)),
+        both=both,
+        known=lambda prefix, word: both(known(prefix, word)),
+        sentence=sentence,
+        scope=findings.scope,
+        estimate_of=typeset.estimate_of,
+        unit_of=typeset.unit_of,
+    )
+    environment.filters.update(
+        visible=visible,
+        number=typeset.number,
+        interval=typeset.interval,
+        places=typeset.places,
+        money=typeset.money,
+        count=typeset.count,
+        plain=_plain,
+    )
+    return environment
+
+
+def both(what: Sentence | str) -> Markup:
+    """A sentence in every language; the page shows one. A string that is no key is set as it is, marks made visible."""
+    if isinstance(what, str) and what not in catalogue("en"):
+        return escape(visible(what))
+    texts = [say(what, language) for language in LANGUAGES]
+    if len(set(texts)) == 1:
+        return escape(texts[0])
+    spans = (
+        Markup('<span class="{0}" lang="{0}">{1}</span>').format(*pair) for pair in zip(LANGUAGES, texts, strict=True)
+    )
+    return Markup("").join(spans)
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    """The chart once a language, its title and caption set by the page."""
+    drawings = {language: render(figure, lang=language, titled=False) for language in LANGUAGES}
+    svgs = (
+        Markup('<div class="drawing {0}">{1}</div>').format(language, Markup(svg))  # noqa: S704 - tidied by `svg.tidy`
+        for language, svg in drawings.items()
+    )
+    return {"title": figure.title, "caption": figure.caption, "svg": Markup("").join(svgs)}
+
+
+def _contestants(report: Report) -> list[dict[str, Any]]:
+    return [
+        {"name": card["name"], "simulated": bool(card.get("model", {}).get("simulated"))} for card in report.contestants
+    ]
+
+
+def _script_words() -> dict[str, dict[str, str]]:
+    """What the viewer says; the script itself holds no text."""
+    return {
+        language: {key: text for key, text in catalogue(language).items() if key.startswith(_SCRIPT_WORDS)}
+        for language in LANGUAGES
+    }
+
+
+def _json(value: object) -> Markup:
+    """JSON that no markup can hide in."""
+    text = to_json(value).decode()
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - no character of markup is left
+
+
+def _plain(value: object) -> str:
+    """A setting as text: strings as they are, anything else as JSON; hidden characters spelt out."""
+    if isinstance(value, str):
+        return visible(value)
+    return "\n".join(visible(line) for line in json.dumps(value, ensure_ascii=False, indent=2).split("\n"))
+
+
+def _static(name: str) -> str:
+    return files("fairtrial.reports").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
