@@ -9,13 +9,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from fairtrial.core import BadInput, IntegrityError
 
 _MOST_BYTES = 4096  # a PEM file of such a key has about 120
+# What the library says of damaged keys: one changed bit can make it see another algorithm.
+_NO_KEY = (ValueError, TypeError, UnsupportedAlgorithm, InternalError)
 _INIT = "Make one with: fairtrial init"
 
 
@@ -59,7 +61,7 @@ class PublicKey:
         content, _ = _read(path)
         try:
             found = serialization.load_pem_public_key(content)
-        except ValueError as error:
+        except _NO_KEY as error:
             raise _damaged(path) from error
         if not isinstance(found, Ed25519PublicKey):
             raise _damaged(path)
@@ -92,16 +94,14 @@ class SigningKey:
             BadInput: There is a key already (it is never overwritten), or the directory may not be written.
         """
         key = cls(os.urandom(32))
+        if os.path.lexists(path):
+            raise _there_already(path)
         try:
-            if path.exists():
-                raise FileExistsError
             # The public half first: a private key on disk has it beside it, even after a crash in between.
             _write(public_path(path), key.public.pem(), mode=0o644, flags=os.O_TRUNC)
             _write(path, key.pem(), mode=0o600, flags=os.O_EXCL)
         except FileExistsError:
-            raise BadInput(
-                "there is a signing key already.", where=str(path), next_step="Move it away first to make another."
-            ) from None
+            raise _there_already(path) from None
         except OSError as error:
             raise BadInput(
                 f"the signing key cannot be written: {error.strerror or error}.",
@@ -125,7 +125,7 @@ class SigningKey:
             )
         try:
             found = serialization.load_pem_private_key(content, password=None)
-        except (ValueError, TypeError) as error:
+        except _NO_KEY as error:
             raise _damaged(path) from error
         if not isinstance(found, Ed25519PrivateKey):
             raise _damaged(path)
@@ -181,6 +181,10 @@ def _read(path: Path) -> tuple[bytes, int]:
         raise BadInput("there is no such key.", where=str(path), next_step=_INIT) from None
     except OSError as error:
         raise BadInput(f"this key cannot be read: {error.strerror or error}.", where=str(path)) from error
+
+
+def _there_already(path: Path) -> BadInput:
+    return BadInput("there is a signing key already.", where=str(path), next_step="Move it away first to make another.")
 
 
 def _damaged(path: Path) -> IntegrityError:
