@@ -18,7 +18,8 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[-−–]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d)|[-−–]?\.\d+")
-_LETTER = re.compile(r"(?<![^\W_])\(?([A-Z])(?:[).:]|(?![^\W_]))")
+_LETTER = re.compile(r"(?<![^\W_])(?!(?:A|I)\s+(?!or\b|and\b|is\b)[a-z])([A-Z])(?![A-Za-z0-9_'’])")
+"""A capital standing alone; 'A good one' and 'I think' hold words, not letters."""
 _EMPHASIS = re.compile(r"(?:\*\*|__|`|\\boxed\{|\\\(|\\\)|\$)")
 
 
@@ -70,10 +71,9 @@ def _read_choice(tail: str, choices: Sequence[str]) -> str:
     stripped = tail.strip()
     if stripped[:1].upper() in letters and (len(stripped) == 1 or not (stripped[1].isalnum() or stripped[1] == " ")):
         return stripped[0].upper()
-    words = {"A", "I"} if len(stripped) > 2 else set()  # in a sentence these two are words
-    lone: set[str] = {m for m in _LETTER.findall(stripped) if m in letters} - words
-    if len(lone) == 1:
-        return lone.pop()
+    lone: set[str] = {m for m in _LETTER.findall(stripped) if m in letters}
+    if lone:
+        return lone.pop() if len(lone) == 1 else ""
     plain = normalise(stripped)
     named = [i for i, choice in enumerate(choices) if _names(plain, normalise(choice))]
     if len(named) > 1:  # 'not guilty' names 'guilty' too: an option inside a longer named one does not count
