@@ -8,7 +8,9 @@ from fairtrial.evaluators import Scorer, check_reference
 
 def scored(text: str, reference: str, scorer: str, *, choices: tuple[str, ...] = (), finish: str = "stop"):
     prompt = Prompt(key="x", turns=("?",), reference=reference, choices=choices)
-    response = Response(prompt=prompt.id, contestant="c", turns=(text,), finish=finish, error="timeout" if finish == "error" else "")
+    response = Response(
+        prompt=prompt.id, contestant="c", turns=(text,), finish=finish, error="timeout" if finish == "error" else ""
+    )
     return Scorer(scorer).score(prompt, response)
 
 

@@ -41,8 +41,14 @@ def test_reasoning_models_get_no_temperature_unless_asked() -> None:
     ("changes", "words"),
     [
         ({"promts": "x"}, ["unknown key 'promts'", "Did you mean 'prompts'"]),
-        ({"contestant": [{"name": "a", "model": "sim/x", "temprature": 1}]}, ["'temprature'", "[[contestant]]", "temperature"]),
-        ({"contestant": [{"name": "a", "model": "sim/x"}, {"name": "a", "model": "sim/y"}]}, ["two contestants", "'a'"]),
+        (
+            {"contestant": [{"name": "a", "model": "sim/x", "temprature": 1}]},
+            ["'temprature'", "[[contestant]]", "temperature"],
+        ),
+        (
+            {"contestant": [{"name": "a", "model": "sim/x"}, {"name": "a", "model": "sim/y"}]},
+            ["two contestants", "'a'"],
+        ),
         ({"contestant": []}, ["contestant"]),
         ({"contestant": [{"name": "a", "model": "sim/x", "strategy": "few-shots"}]}, ["Did you mean 'few-shot'"]),
         ({"contestant": [{"name": "a", "model": "sim/x", "k": 3}]}, ["strategy 'direct' has no setting 'k'"]),

@@ -218,7 +218,7 @@ def _scorer_board(
     board = score_board(
         [c.name for c in contestants],
         tally.scores[scorer],
-        repeats=plan.trial.repeats,
+        sum(p.reference is not None for p in plan.prompts.prompts) * plan.trial.repeats,
         margin=verdicts.margin,
         alpha=verdicts.alpha,
         seed=plan.trial.seed,
