@@ -1,0 +1,15 @@
+"""Votes and scores to boards, with the honesty rules in code. Read `rank` (votes) and `score_board` (scores) first."""
+
+from fairtrial.ranking.boards import RATING_MARGIN, rank
+from fairtrial.ranking.face import board_json
+from fairtrial.ranking.scores import SCORE_MARGIN, score_board
+from fairtrial.ranking.sources import as_battles
+
+__all__ = [
+    "RATING_MARGIN",
+    "SCORE_MARGIN",
+    "as_battles",
+    "board_json",
+    "rank",
+    "score_board",
+]

@@ -1,0 +1,315 @@
+"""Votes to ratings, as far as the votes allow: the honesty rules of ranking in one place. Read `rate` first.
+
+Models linked both ways by wins or ties share one scale; models that only win or only lose get one-sided bounds;
+separate groups get no joint rating. Everything is in rating points: 400 / ln 10 per natural-log unit, centred at 1000.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fairtrial.core import BadInput
+from fairtrial.ranking.bounds import strength_bound, win_bound
+from fairtrial.stats import (
+    Battles,
+    BradleyTerry,
+    Clustered,
+    Connectivity,
+    PairIntervals,
+    Ties,
+    all_pairs,
+    clustered_covariance,
+    connectivity,
+    fit_bradley_terry,
+    tiers,
+)
+
+SCALE = 400 / math.log(10)
+CENTRE = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """How ratings are made; printed with every board."""
+
+    ties: Ties = "davidson"
+    cluster: tuple[str, ...] = ("prompt",)
+    """What is sampled: ``prompt``, ``rater`` or both (their variances are added)."""
+    alpha: float = 0.05
+    draws: int = 4000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """Ratings of K models in points, with what is left open."""
+
+    order: np.ndarray
+    """(K,) model indices, best first as far as the votes tell."""
+    rating: np.ndarray
+    """(K,) points; NaN where only a bound exists, or nothing."""
+    lower: np.ndarray
+    """(K,) lower ends; minus infinity where open."""
+    upper: np.ndarray
+    pairs: PairIntervals
+    """Simultaneous intervals of differences in points."""
+    items: np.ndarray
+    """(K, K) clusters behind each difference."""
+    tier: np.ndarray
+    """(K,) tier from 1; 0 for none."""
+    fit: dict[str, Any]
+    refusals: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Canvas:
+    """Results in natural log units while they are filled in, group by group."""
+
+    names: tuple[str, ...]
+    theta: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    gap: np.ndarray
+    gap_lower: np.ndarray
+    gap_upper: np.ndarray
+    items: np.ndarray
+    fit: dict[str, Any]
+    refusals: list[str] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls, names: tuple[str, ...], fit: dict[str, Any]) -> "_Canvas":
+        size = len(names)
+        none, open_below, open_above = np.full(size, np.nan), np.full(size, -np.inf), np.full(size, np.inf)
+        gap, low, high = (np.full((size, size), value) for value in (np.nan, -np.inf, np.inf))
+        for table in (gap, low, high):
+            np.fill_diagonal(table, 0.0)
+        return cls(
+            names=names,
+            theta=none,
+            lower=open_below,
+            upper=open_above,
+            gap=gap,
+            gap_lower=low,
+            gap_upper=high,
+            items=np.zeros((size, size), dtype=np.int64),
+            fit=fit,
+        )
+
+    def quote(self, models: Sequence[int]) -> str:
+        return ", ".join(f"'{self.names[model]}'" for model in models)
+
+
+def rate(battles: Battles, method: Method) -> Ratings:
+    """Ratings, intervals, tiers and refusals from decided votes.
+
+    The family-wise error `method.alpha` covers all statements about pairs together: where the board falls apart it is
+    shared between the groups and the one-sided statements across them.
+
+    Args:
+        battles: Decided votes (no ``both_bad``, abstentions or invalid votes).
+        method: Tie model, clusters, error, draws and seed.
+
+    Raises:
+        BadInput: Unknown tie model or cluster.
+    """
+    if not method.cluster:
+        raise BadInput("no cluster named.", where="cluster", next_step="Known: prompt, rater.")
+    clusters = [battles.clusters(name) for name in method.cluster]
+    graph = connectivity(battles.cells())
+    canvas = _Canvas.blank(battles.names, _method_facts(battles, method))
+    cores = [part for part in graph.components if len(part) > 1]
+    shares = len(cores) + (not graph.connected)
+    fits = [_rate_group(canvas, battles.among(part), part, method, shares, shown=len(cores) == 1) for part in cores]
+    if not graph.connected:
+        _bound_pairs(canvas, battles, clusters, graph, method.alpha / shares)
+        _bound_ratings(canvas, battles, clusters[0], graph, fits[0] if len(cores) == 1 else None, method.alpha)
+        _refuse_joint(canvas, graph, cores)
+    return _finish(canvas, graph, tiered=len(cores) <= 1)
+
+
+def _method_facts(battles: Battles, method: Method) -> dict[str, Any]:
+    return {
+        "model": "Bradley-Terry",
+        "ties": method.ties,
+        "cluster": list(method.cluster),
+        "alpha": method.alpha,
+        "draws": method.draws,
+        "seed": method.seed,
+        "votes": len(battles),
+        "groups": [],
+    }
+
+
+def _rate_group(
+    canvas: _Canvas, votes: Battles, part: tuple[int, ...], method: Method, shares: int, *, shown: bool
+) -> BradleyTerry | None:
+    """Fit one strongly connected group; `shown` puts its ratings on the board's scale."""
+    if not (votes.outcome != 1).any():
+        canvas.refusals.append(f"No evidence of any difference between {canvas.quote(part)}: every vote is a tie.")
+        return None
+    fit = fit_bradley_terry(votes.cells(), ties=method.ties)
+    if not fit.converged:
+        canvas.refusals.append(f"No rating of {canvas.quote(part)}: the fit did not converge.")
+        return None
+    found = [clustered_covariance(fit, votes, votes.clusters(name)) for name in method.cluster]
+    covariance = np.sum([one.covariance for one in found], axis=0)
+    df = np.min([one.df for one in found], axis=0)
+    hanging = np.any([one.hanging for one in found], axis=0)
+    pairs = all_pairs(fit.theta, covariance, df, alpha=method.alpha / shares, draws=method.draws, seed=method.seed)
+    loose = hanging[:, None] | hanging[None, :]
+    np.fill_diagonal(loose, val=False)
+    index = np.ix_(part, part)
+    canvas.gap[index] = np.where(loose, np.nan, pairs.estimate)
+    canvas.gap_lower[index] = np.where(loose, -np.inf, pairs.lower)
+    canvas.gap_upper[index] = np.where(loose, np.inf, pairs.upper)
+    in_clusters = np.min([one.clusters_by_model for one in found], axis=0)
+    canvas.items[index] = np.minimum(in_clusters[:, None], in_clusters[None, :])
+    canvas.fit["groups"].append(_fit_facts(canvas.names, part, fit, found, method.cluster, pairs.level))
+    if hanging.any():
+        loose_models = [model for model, is_loose in zip(part, hanging, strict=True) if is_loose]
+        canvas.refusals.append(
+            f"No interval for {canvas.quote(loose_models)}: only one {method.cluster[0]} links them with the others."
+        )
+    if shown and not hanging.all():
+        _show(canvas, part, fit.theta - fit.theta[~hanging].mean(), covariance, df, hanging, method.alpha)
+    return fit
+
+
+def _show(
+    canvas: _Canvas,
+    part: tuple[int, ...],
+    theta: np.ndarray,
+    covariance: np.ndarray,
+    df: np.ndarray,
+    hanging: np.ndarray,
+    alpha: float,
+) -> None:
+    from scipy.stats import t
+
+    reach = t.isf(alpha / 2, np.diag(df)) * np.sqrt(np.diag(covariance))
+    index = list(part)
+    canvas.theta[index] = np.where(hanging, np.nan, theta)
+    canvas.lower[index] = np.where(hanging, -np.inf, theta - reach)
+    canvas.upper[index] = np.where(hanging, np.inf, theta + reach)
+
+
+def _fit_facts(
+    names: tuple[str, ...],
+    part: tuple[int, ...],
+    fit: BradleyTerry,
+    found: list[Clustered],
+    cluster: tuple[str, ...],
+    level: float,
+) -> dict[str, Any]:
+    return {
+        "models": [names[model] for model in part],
+        "covariance": {name: one.method for name, one in zip(cluster, found, strict=True)},
+        "clusters": {name: one.clusters for name, one in zip(cluster, found, strict=True)},
+        "effective_clusters": {name: round(one.effective, 3) for name, one in zip(cluster, found, strict=True)},
+        "pair_level": level,
+        "nu": None if fit.log_nu is None else math.exp(fit.log_nu),
+        "log_likelihood": fit.log_likelihood,
+        "iterations": fit.iterations,
+        "converged": fit.converged,
+        "gradient": fit.gradient,
+    }
+
+
+def _bound_pairs(
+    canvas: _Canvas, battles: Battles, clusters: list[np.ndarray], graph: Connectivity, alpha: float
+) -> None:
+    """One-sided bounds of differences across groups, from direct votes (all of which one side won)."""
+    crossing = ~(graph.reach & graph.reach.T)[battles.a, battles.b]
+    better = np.where(battles.outcome == 2, battles.a, battles.b)[crossing]
+    worse = np.where(battles.outcome == 2, battles.b, battles.a)[crossing]
+    if not len(better):
+        return
+    size = len(battles.names)
+    counts = []
+    for cluster in clusters:
+        pairs = np.unique(np.stack([better * size + worse, cluster[crossing]]), axis=1)[0]
+        counts.append(np.bincount(pairs, minlength=size * size).reshape(size, size))
+    held = np.min(counts, axis=0)
+    error = alpha / np.count_nonzero(held) / 2
+    for i, j in zip(*np.nonzero(held), strict=True):
+        bound = win_bound(int(held[i, j]), error)
+        canvas.gap_lower[i, j], canvas.gap_upper[j, i] = bound, -bound
+        canvas.items[i, j] = canvas.items[j, i] = held[i, j]
+
+
+def _bound_ratings(
+    canvas: _Canvas,
+    battles: Battles,
+    cluster: np.ndarray,
+    graph: Connectivity,
+    fit: BradleyTerry | None,
+    alpha: float,
+) -> None:
+    """One-sided intervals of models that stand above or below the only rated group, or of the two of a pair."""
+    core = np.isfinite(canvas.theta)
+    if fit is not None and core.any():
+        floor, ceiling = np.where(core, canvas.lower, np.nan), np.where(core, canvas.upper, np.nan)
+        for model in np.flatnonzero(~core).tolist():
+            above, below = graph.reach[model][core].any(), graph.reach[:, model][core].any()
+            if above and not below:
+                bound = strength_bound(model, battles, cluster, floor, log_nu=fit.log_nu, error=alpha / 2)
+                canvas.lower[model] = bound
+            elif below and not above:
+                bound = strength_bound(model, battles, cluster, -ceiling, log_nu=fit.log_nu, error=alpha / 2)
+                canvas.upper[model] = -bound
+    elif len(canvas.names) == 2 and graph.undefeated:
+        winner = graph.undefeated[0]
+        half = win_bound(len(np.unique(cluster)), alpha / 2) / 2
+        canvas.lower[winner], canvas.upper[1 - winner] = half, -half
+
+
+def _refuse_joint(canvas: _Canvas, graph: Connectivity, cores: list[tuple[int, ...]]) -> None:
+    """Say what is not claimed, by name."""
+    linked = graph.reach.sum(axis=0) + graph.reach.sum(axis=1) > 2  # each model reaches itself
+    for model in np.flatnonzero(~linked).tolist():
+        canvas.refusals.append(f"{canvas.quote([model])} has no decided votes: no evidence.")
+    for models, never, bound in ((graph.undefeated, "lost", "lower"), (graph.winless, "won", "upper")):
+        for model in models:
+            canvas.refusals.append(
+                f"{canvas.quote([model])} never {never} nor tied: no rating, at most {_article(bound)} bound."
+            )
+    if len(cores) != 1:
+        what = "No joint rating"
+    else:
+        what = f"Ratings compare only {canvas.quote(cores[0])}"
+    groups = "; ".join(canvas.quote(part) for part in graph.components)
+    canvas.refusals.append(
+        f"{what}: no chain of wins or ties leads both ways between these {len(graph.components)} groups: {groups}."
+    )
+
+
+def _article(bound: str) -> str:
+    return f"an {bound}" if bound == "upper" else f"a {bound}"
+
+
+def _finish(canvas: _Canvas, graph: Connectivity, *, tiered: bool) -> Ratings:
+    pairs = PairIntervals(
+        estimate=canvas.gap * SCALE,
+        lower=canvas.gap_lower * SCALE,
+        upper=canvas.gap_upper * SCALE,
+        level=float(canvas.fit["groups"][0]["pair_level"]) if canvas.fit["groups"] else math.nan,
+    )
+    standing = graph.reach.sum(axis=0) - graph.reach.sum(axis=1)
+    strength = np.where(np.isfinite(canvas.theta), canvas.theta, 0.0)
+    order = np.lexsort((np.arange(len(canvas.names)), -strength, standing))
+    tier = tiers(order, pairs.separated) if tiered else np.zeros(len(order), dtype=np.int64)
+    alone = graph.reach.sum(axis=0) + graph.reach.sum(axis=1) == 2
+    return Ratings(
+        order=order,
+        rating=CENTRE + SCALE * canvas.theta,
+        lower=CENTRE + SCALE * canvas.lower,
+        upper=CENTRE + SCALE * canvas.upper,
+        pairs=pairs,
+        items=canvas.items,
+        tier=np.where(alone, 0, tier),
+        fit=canvas.fit,
+        refusals=tuple(canvas.refusals),
+    )

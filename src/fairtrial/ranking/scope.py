@@ -1,0 +1,54 @@
+"""For whom a board speaks: `population`, `panel`, `these prompts` or `judge opinion`. Read `scope` first."""
+
+import numpy as np
+
+from fairtrial.core.flow import EvidenceKind
+from fairtrial.stats import Battles, effective_number
+
+FEW_PROMPTS = 20
+FEW_RATERS = 5
+
+
+def scope(battles: Battles, evidence: EvidenceKind) -> tuple[str, list[str]]:
+    """The scope of a board and, in words, the claims that it therefore does not make.
+
+    Args:
+        battles: Decided votes.
+        evidence: Kind of evidence.
+    """
+    words: list[str] = []
+    prompts = _effective(battles, battles.clusters("prompt"))
+    narrow = few_prompts(prompts, words)
+    if battles.prompt is None:
+        words.append("The votes name no prompts: each counts as a prompt of its own, so intervals may be too narrow.")
+    panel = evidence == "human" and _few_raters(battles, words)
+    if evidence == "judge":
+        words.append("This is the judge's opinion: no human votes calibrate it.")
+        return "judge opinion", words
+    return "panel" if panel else "these prompts" if narrow else "population", words
+
+
+def few_prompts(effective: float, words: list[str]) -> bool:
+    """Whether the prompts are too few to speak for others; if so, says it in `words`."""
+    if effective >= FEW_PROMPTS:
+        return False
+    words.append(
+        f"Only {effective:.3g} effective prompts (fewer than {FEW_PROMPTS}): nothing is claimed beyond these prompts."
+    )
+    return True
+
+
+def _few_raters(battles: Battles, words: list[str]) -> bool:
+    if battles.rater is None:
+        words.append("The votes name no raters: nothing is claimed beyond the people who voted.")
+        return True
+    raters = _effective(battles, battles.rater)
+    if raters >= FEW_RATERS:
+        return False
+    words.append(f"Only {raters:.3g} effective raters (fewer than {FEW_RATERS}): nothing is claimed beyond this panel.")
+    return True
+
+
+def _effective(battles: Battles, cluster: np.ndarray) -> float:
+    code = np.unique(cluster, return_inverse=True)[1]
+    return effective_number(np.bincount(code, battles.vote_weights()).astype(np.float64))
