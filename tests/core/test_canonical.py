@@ -24,7 +24,7 @@ values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**53) + 1, 2**53 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(-1e15, 1e15)
     | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=12,
