@@ -81,10 +81,10 @@ class Scorer:
 
     kind = "scorer"
 
-    def __init__(self, name: str = "auto") -> None:
+    def __init__(self, name: str = "auto", *, where: str = "") -> None:
         if name not in ("auto", *SCORERS, *available(PLUGINS)):
             known = {"auto", *SCORERS, *available(PLUGINS)}
-            raise BadInput(f"unknown scorer '{name}'.", next_step=nearest(name, known))
+            raise BadInput(f"unknown scorer '{name}'.", where=where, next_step=nearest(name, known))
         self.name = name
         self.id = f"scorer:{name}"
 

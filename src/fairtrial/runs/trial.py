@@ -235,7 +235,7 @@ def parse_trial(raw: Mapping[str, Any], *, where: str = "trial") -> Trial:
     for entry in trial.contestants:
         check_strategy(entry.strategy, entry.params(), where=f"{where}: contestant '{entry.name}'")
     for scorer in trial.scorers:
-        Scorer(scorer.scorer)
+        Scorer(scorer.scorer, where=where)
     _check_design(trial, where)
     return trial
 
