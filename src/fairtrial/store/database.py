@@ -6,6 +6,8 @@ when tables must be made or moved to a newer version, because start-up time is a
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, inspect
@@ -28,14 +30,11 @@ def create(path: Path) -> None:
     """
     with translated(path):
         path.touch()
-        engine = connect(path, writing=True)
-        try:
-            with engine.begin() as connection:
-                if not inspect(connection).get_table_names():
-                    _migrate(connection)
-            check_version(engine, path, may_migrate=True)
-        finally:
-            engine.dispose()
+        with _connection(path, writing=False) as connection:
+            empty = not inspect(connection).get_table_names()
+        if empty:
+            _migrate(path)
+    check_version(path, may_migrate=True)
 
 
 def connect(path: Path, *, writing: bool) -> Engine:
@@ -76,7 +75,7 @@ def _reading_mode(path: Path) -> str:
     return "mode=ro&immutable=1"
 
 
-def check_version(engine: Engine, path: Path, *, may_migrate: bool) -> None:
+def check_version(path: Path, *, may_migrate: bool) -> None:
     """Make sure that the tables are those this version knows, moving older ones forward if `may_migrate`.
 
     Raises:
@@ -85,24 +84,48 @@ def check_version(engine: Engine, path: Path, *, may_migrate: bool) -> None:
     """
     if not path.is_file():
         raise BadInput("there is no lab database here.", where=str(path), next_step="Make one with: fairtrial init")
-    with translated(path), engine.connect() as connection:
-        found = _version(connection, path)
-        if found == SCHEMA:
-            return
+    with translated(path):
+        with _connection(path, writing=False) as connection:
+            found = _version(connection, path)
         if found > SCHEMA:
             raise IntegrityError(
                 f"this database has version {found}; this Fairtrial knows versions up to {SCHEMA}.",
                 where=str(path),
                 next_step="Try: pip install --upgrade fairtrial",
             )
-        if not may_migrate:
+        if found < SCHEMA and not may_migrate:
             raise BadInput(
                 f"this database has the older version {found} and must be moved to {SCHEMA} first.",
                 where=str(path),
-                next_step="Open it once from a place where it may be written, for example with: fairtrial doctor",
+                next_step="Open it once where it may be written: any command that runs a trial does it.",
             )
-        _migrate(connection)
-        connection.commit()
+        if found < SCHEMA:
+            _migrate(path)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the first write whether there can be one.
+
+    Raises:
+        BadInput: The database or its directory may not be written.
+    """
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise BadInput(
+            "the database may not be written here.",
+            where=str(path),
+            next_step="Check the owner and permissions of the file and its directory.",
+        )
+
+
+@contextmanager
+def _connection(path: Path, *, writing: bool) -> Iterator[Connection]:
+    """One connection in one transaction, and nothing left open after it."""
+    engine = connect(path, writing=writing)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _version(connection: Connection, path: Path) -> str:
@@ -113,11 +136,13 @@ def _version(connection: Connection, path: Path) -> str:
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
 
+    check_writable(path)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _connection(path, writing=True) as connection:  # all of it or nothing
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -68,13 +68,8 @@ class Reader:
             BadInput: There is none, or it may not be read.
             IntegrityError: It is damaged, something else, or from a newer version.
         """
-        engine = database.connect(path, writing=False)
-        try:
-            database.check_version(engine, path, may_migrate=False)
-        except BaseException:
-            engine.dispose()
-            raise
-        return cls(engine, path)
+        database.check_version(path, may_migrate=False)
+        return cls(database.connect(path, writing=False), path)
 
     def close(self) -> None:
         """Close all connections. May be called twice."""

@@ -42,8 +42,10 @@ class Store(Reader):
         super().__init__(engine, path)
         self._fresh: dict[str, Completion] = {}  # recorded, not yet known to be on disk
         self._known: bytearray | None = None  # which keys may be recorded; filled at the first recall
-        self._recalling = engine.raw_connection()
-        self._writer = Writer(database.connect(path, writing=True), path, self._settled)
+        with translated(path):
+            self._recalling = engine.raw_connection()
+        self._writing = database.connect(path, writing=True)
+        self._writer = Writer(self._writing, path, self._settled)
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -64,12 +66,9 @@ class Store(Reader):
             BadInput: There is none, or it may not be written.
             IntegrityError: It is damaged, something else, or from a newer version.
         """
-        engine = database.connect(path, writing=True)
-        try:
-            database.check_version(engine, path, may_migrate=True)
-        finally:
-            engine.dispose()
-        return super().open(path)
+        database.check_version(path, may_migrate=True)
+        database.check_writable(path)
+        return cls(database.connect(path, writing=False), path)
 
     def close(self) -> None:
         """Write what is queued and close. May be called twice.
@@ -82,6 +81,7 @@ class Store(Reader):
         finally:
             self._recalling.close()
             super().close()
+            self._writing.dispose()  # last, so that it tidies the log away
 
     def flush(self) -> None:
         """Return when everything put so far is on disk.

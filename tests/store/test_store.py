@@ -1,0 +1,257 @@
+"""What is put comes back, once, in order, from this process and the next."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from fairtrial.core import CallMemory, FairtrialError, IntegrityError
+from fairtrial.store import Job, Store, TrialRecord
+
+
+def test_a_recorded_call_is_recalled_at_once_and_later(tmp_path: Path, nouns):
+    path = tmp_path / "lab.db"
+    with Store.create(path) as store:
+        memory: CallMemory = store
+        assert memory.recall(nouns.key(1)) is None
+        memory.record(nouns.key(1), nouns.request(1), nouns.completion(1))
+        assert memory.recall(nouns.key(1)) == nouns.completion(1)
+        store.flush()
+        assert memory.recall(nouns.key(1)) == nouns.completion(1)
+        assert memory.recall(nouns.key(2)) is None
+    with Store.open(path) as store:
+        assert store.recall(nouns.key(1)) == nouns.completion(1)
+        assert store.recall(nouns.key(2)) is None
+
+
+def test_the_first_recorded_call_stays(store: Store, nouns):
+    for text in ("first", "second"):
+        store.record(nouns.key(1), nouns.request(1), nouns.completion(1, text))
+    assert store.recall(nouns.key(1)).text == "first 1"
+    store.flush()
+    store.record(nouns.key(1), nouns.request(1), nouns.completion(1, "third"))
+    store.flush()
+    assert store.recall(nouns.key(1)).text == "first 1"
+
+
+def test_what_was_recorded_before_the_first_recall_is_known(store: Store, nouns):
+    for n in range(5):
+        store.record(nouns.key(n), nouns.request(n), nouns.completion(n))
+    store.flush()
+    assert [store.recall(nouns.key(n)) for n in range(5)] == [nouns.completion(n) for n in range(5)]
+
+
+def test_trials(store: Store):
+    store.put_trial("s", name="second", created="2026-11-23T11:00:00Z", body={"seed": 8})
+    first = TrialRecord(id="t", name="trial", created="2026-11-23T10:00:00Z", body={"seed": 7})
+    assert store.trial("t") == first
+    assert [trial.id for trial in store.trials()] == ["t", "s"]
+    assert store.trial("no") is None
+
+
+def test_meta(store: Store):
+    store.put_meta("lab", "ours")
+    store.put_meta("lab", "theirs")
+    assert (store.meta("lab"), store.meta("no")) == ("ours", None)
+
+
+def test_each_trial_keeps_its_own_names_and_tags(store: Store, nouns):
+    store.put_trial("s", name="second", created="2026-11-23T11:00:00Z", body={})
+    for trial, tag in (("t", "reading"), ("s", "law")):
+        store.put_prompts(trial, [nouns.prompt(n, tags=(tag,)) for n in (2, 1)])
+        store.put_contestants(trial, [nouns.contestant(1, name=tag)])
+    assert [(p.key, p.tags) for p in store.prompts("t")] == [("row 2", ("reading",)), ("row 1", ("reading",))]
+    assert [p.tags for p in store.prompts("s")] == [("law",), ("law",)]
+    assert [c.name for c in store.contestants("s")] == ["law"]
+
+
+def test_everything_comes_back_in_the_ledgers_order_across_pages(store: Store, nouns):
+    count = 1203  # three pages, the last one short
+    store.put_jobs("t", [nouns.job(n) for n in reversed(range(count))])
+    for n in reversed(range(count)):
+        store.put_response(address_of(nouns, n), nouns.response(n))
+        for scorer in ("f1", "exact"):
+            store.put_score(address_of(nouns, n), nouns.score(n, scorer))
+    assert [job.position for job in store.pending("t")] == list(range(count))
+    assert list(store.responses("t")) == [(n, nouns.response(n)) for n in range(count)]
+    scores = list(store.scores("t"))
+    assert scores == [(n, nouns.score(n, scorer)) for n in range(count) for scorer in ("exact", "f1")]
+    assert list(store.scores("t", scorers=["f1"])) == [(n, nouns.score(n, "f1")) for n in range(count)]
+    assert store.response(address_of(nouns, 7)) == nouns.response(7)
+    assert store.response("no") is None
+
+
+def address_of(nouns, n: int) -> str:
+    return nouns.job(n).key
+
+
+def test_full_pages_end_properly(store: Store, nouns):
+    store.put_jobs("t", [nouns.job(n) for n in range(1000)])
+    assert sum(1 for _ in store.jobs("t")) == 1000
+
+
+def test_a_read_may_be_left_and_writes_go_on(store: Store, nouns):
+    store.put_jobs("t", [nouns.job(n) for n in range(1200)])
+    reading = store.jobs("t")
+    assert next(reading).position == 0
+    store.mark("t", 1199, "done")
+    assert [job.state for job in reading][-1] == "done"
+
+
+def test_votes_and_battles(store: Store, nouns):
+    evaluators = ("judge:x", "judge:y")
+    plan = [(n, evaluator) for evaluator in evaluators for n in range(3)]
+    store.put_jobs("t", [nouns.job(i, kind="judge", contestant=e) for i, (_, e) in enumerate(plan)])
+    for i, (n, evaluator) in enumerate(plan):
+        store.put_battle(nouns.battle(n))
+        store.put_vote(nouns.job(i).key, nouns.vote(n, evaluator))
+    assert list(store.votes("t")) == [(i, nouns.vote(n, e)) for i, (n, e) in enumerate(plan)]
+    assert list(store.battles("t")) == [(n, nouns.battle(n)) for n in range(3)]
+
+
+def test_two_trials_share_results_and_do_not_mix_them(store: Store, nouns):
+    store.put_trial("s", name="second", created="2026-11-23T11:00:00Z", body={})
+    store.put_jobs("t", [nouns.job(0), nouns.job(1, kind="judge")])
+    store.put_jobs("s", [nouns.job(0, position=5), nouns.job(2, kind="judge", position=6)])
+    store.put_response(nouns.job(0).key, nouns.response(0))
+    store.put_battle(nouns.battle(0))
+    store.put_vote(nouns.job(1).key, nouns.vote(0, grade=1))
+    store.put_vote(nouns.job(2).key, nouns.vote(0, grade=-1))
+    assert list(store.responses("t")) == [(0, nouns.response(0))]
+    assert list(store.responses("s")) == [(5, nouns.response(0))]
+    assert [(position, vote.grade) for position, vote in store.votes("t")] == [(1, 1)]
+    assert [(position, vote.grade) for position, vote in store.votes("s")] == [(6, -1)]
+
+
+def test_the_ledger_counts_attempts_and_keeps_the_last_word(store: Store, nouns):
+    store.put_jobs("t", [nouns.job(n) for n in range(3)] + [nouns.job(3, kind="judge")])
+    store.mark("t", 0, "pending", "timeout")
+    store.mark("t", 0, "done")
+    store.mark("t", 1, "failed", "unreachable")
+    store.flush()
+    store.mark("t", 1, "done")
+    found = {job.position: (job.state, job.attempts, job.note) for job in store.jobs("t")}
+    assert found == {0: ("done", 2, ""), 1: ("done", 2, ""), 2: ("pending", 0, ""), 3: ("pending", 0, "")}
+    store.put_jobs("t", [nouns.job(0)])  # as every resumed run does
+    assert store.progress("t") == {
+        "answer": {"pending": 1, "done": 2, "failed": 0},
+        "judge": {"pending": 1, "done": 0, "failed": 0},
+    }
+    assert [job.position for job in store.jobs("t", kind="judge")] == [3]
+
+
+def test_a_broken_batch_leaves_nothing_and_stops_the_store(tmp_path: Path, nouns):
+    path = tmp_path / "lab.db"
+    store = Store.create(path)
+    store.put_trial("t", name="trial", created="2026", body={})
+    store.flush()
+    store.put_response("good", nouns.response(1))
+    store.put_score("nobody", nouns.score(1))  # a score of no response: refused by the foreign key, with its batch
+    for attempt in (store.flush, store.flush, lambda: store.put_meta("a", "b"), store.close, store.close):
+        with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+            attempt()
+    with Store.open(path) as again:
+        assert again.response("good") is None
+        assert again.trial("t") is not None
+
+
+def test_marking_a_job_that_is_not_there(tmp_path: Path):
+    store = Store.create(tmp_path / "lab.db")
+    store.mark("t", 9, "done")
+    with pytest.raises(IntegrityError, match="not in the ledger"):
+        store.close()
+
+
+def test_a_closed_store_takes_nothing(tmp_path: Path, nouns):
+    store = Store.create(tmp_path / "lab.db")
+    store.close()
+    store.close()
+    with pytest.raises(FairtrialError, match="closed"):
+        store.record(nouns.key(1), nouns.request(1), nouns.completion(1))
+
+
+POSITIONS = st.integers(0, 6)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Any order of puts, marks, flushes and reopenings agrees with a dict that never forgets and never overwrites."""
+
+    path: Path
+
+    @initialize()
+    def start(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.store = Store.create(self.path)
+        self.store.put_trial("t", name="t", created="2026", body={})
+        self.jobs: dict[int, Job] = {}
+        self.responses: dict[str, str] = {}
+        self.calls: dict[str, str] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+
+    @rule(position=POSITIONS, key=POSITIONS)
+    def enter(self, position: int, key: int) -> None:
+        job = self.nouns.job(position, key=f"k{key}")
+        self.store.put_jobs("t", [job])
+        self.jobs.setdefault(position, job)
+
+    @rule(key=POSITIONS, text=st.sampled_from(["a", "b"]))
+    def respond(self, key: int, text: str) -> None:
+        self.store.put_response(f"k{key}", self.nouns.response(key, text))
+        self.responses.setdefault(f"k{key}", f"{text} {key}")
+
+    @rule(n=POSITIONS, text=st.sampled_from(["a", "b"]))
+    def call(self, n: int, text: str) -> None:
+        self.store.record(self.nouns.key(n), self.nouns.request(n), self.nouns.completion(n, text))
+        self.calls.setdefault(self.nouns.key(n), f"{text} {n}")
+
+    @rule(position=POSITIONS, state=st.sampled_from(["pending", "done", "failed"]), note=st.sampled_from(["", "x"]))
+    def mark(self, position: int, state: str, note: str) -> None:
+        if position in self.jobs:
+            self.store.mark("t", position, state, note)
+            old = self.jobs[position]
+            self.jobs[position] = self.nouns.job(
+                position, key=old.key, state=state, note=note, attempts=old.attempts + 1
+            )
+
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = Store.open(self.path)
+
+    @rule()
+    def flush(self) -> None:
+        self.store.flush()
+
+    @invariant()
+    def recalls(self) -> None:
+        if hasattr(self, "store"):
+            found = {key: self.store.recall(key) for key in map(self.nouns.key, range(7))}
+            assert {key: call.text for key, call in found.items() if call} == self.calls
+
+    @rule()
+    def read(self) -> None:
+        ordered = [self.jobs[position] for position in sorted(self.jobs)]
+        assert list(self.store.jobs("t")) == ordered
+        assert list(self.store.pending("t")) == [job for job in ordered if job.state == "pending"]
+        found = [(position, response.text) for position, response in self.store.responses("t")]
+        assert found == [(j.position, self.responses[j.key]) for j in ordered if j.key in self.responses]
+
+
+def test_the_ledger_against_a_model(tmp_path: Path, nouns):
+    class Here(Ledger):
+        path = tmp_path / "ledger.db"
+
+    Here.nouns = nouns
+    quick = settings(
+        max_examples=12,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+    run_state_machine_as_test(Here, settings=quick)
