@@ -175,11 +175,11 @@ def _check_parameters(complaint: Complaint, said: str, sent: Mapping[str, object
     wants_logprobs = "logprobs" in sent
     refused = complaint.not_taken([name for name in sent if name not in {"model", "messages", "prompt"}])
     if refused:
-        setting = "max_tokens" if refused == "max_completion_tokens" else refused
+        step = REMEDIES.get(refused, f"Remove {refused} from the contestant.")
         raise BadInput(
             f"model '{caller.model}' does not take '{refused}' (saying: {said}).",
             where=caller.endpoint,
-            next_step=LOGPROBS_STEP if wants_logprobs else f"Remove {setting} from the contestant.",
+            next_step=LOGPROBS_STEP if wants_logprobs else step,
         )
     if ROLE_NOT_TAKEN.search(complaint.said) and NOT_TAKEN.search(complaint.said):
         raise BadInput(
@@ -189,4 +189,8 @@ def _check_parameters(complaint: Complaint, said: str, sent: Mapping[str, object
         )
 
 
+REMEDIES = {
+    "temperature": 'Write temperature = "default" on the contestant.',
+    "max_completion_tokens": "Remove max_tokens from the contestant.",
+}
 LOGPROBS_STEP = "It gives no log-probabilities: as a judge, set read = 'verdict' on the evaluator."

@@ -47,7 +47,7 @@ SETTINGS: dict[str, tuple[Callable[[object], Any], str]] = {
     "allow_private": (_flag, "true or false"),
     "connections": (_places, "a whole number from 1 to 4096"),
     "price": (_price, "two numbers: US dollars per million prompt tokens and per million completion tokens"),
-    "timeout_s": (_seconds, "a number of seconds above 0"),
+    "timeout": (_seconds, "a number of seconds above 0"),
     "retries": (_tries, "a whole number from 0 to 100"),
     "chat": (_flag, "true or false"),
     "complete": (_flag, "true or false"),
@@ -86,6 +86,8 @@ def options_from(model: str, settings: Mapping[str, object]) -> dict[str, Any]:
         )
     if "api_key_env" in options:
         options["api_key"] = key_from_environment(options["api_key_env"]).reveal()
+    if "timeout" in options:
+        options["timeout_s"] = options.pop("timeout")
     if "retries" in options:
         options["retries"] = Retries(most=options["retries"])
     return options

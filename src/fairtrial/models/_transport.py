@@ -152,7 +152,7 @@ class Transport:
             return Passing("no connection in time", kind="timeout", congested=True, next_step=UNREACHABLE_STEP)
         if isinstance(error, TimeoutError):
             said = f"no whole answer within {self._timeout_s:g} seconds"
-            return Passing(said, kind="timeout", congested=True, next_step="Raise timeout_s if the model is just slow.")
+            return Passing(said, kind="timeout", congested=True, next_step="Raise timeout if the model is just slow.")
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
             return BadInput(
                 "no encrypted connection can be made: the certificate or the protocol does not fit.",

@@ -107,8 +107,8 @@ class OpenAIProvider:
         Args:
             model: The name that the endpoint knows the model by.
             settings: ``base_url`` and any of ``api_key_env`` (the *name* of an environment variable),
-                ``allow_private``, ``connections``, ``price``, ``timeout_s``, ``retries``, ``chat``, ``complete``,
-                ``logprobs``, ``check_model``.
+                ``allow_private``, ``connections``, ``price``, ``timeout`` in seconds, ``retries``, ``chat``,
+                ``complete``, ``logprobs``, ``check_model``.
 
         Raises:
             BadInput: An unknown setting, a value of the wrong kind, a key in the file, a variable that is not set, or
@@ -354,7 +354,7 @@ async def served_models(
         "base_url": base_url,
         "api_key_env": api_key_env or None,
         "allow_private": allow_private,
-        "timeout_s": timeout_s,
+        "timeout": timeout_s,
         "check_model": False,
     }
     provider = OpenAIProvider.from_settings("", settings)
