@@ -14,6 +14,8 @@ import numpy as np
 from fairtrial.core import BadInput
 from fairtrial.ranking.bounds import strength_bound, win_bound
 from fairtrial.stats import (
+    A_WINS,
+    TIE,
     Battles,
     BradleyTerry,
     Clustered,
@@ -24,6 +26,7 @@ from fairtrial.stats import (
     clustered_covariance,
     connectivity,
     fit_bradley_terry,
+    tie_weight_bounded,
     tiers,
 )
 
@@ -147,10 +150,17 @@ def _rate_group(
     canvas: _Canvas, votes: Battles, part: tuple[int, ...], method: Method, shares: int, *, shown: bool
 ) -> BradleyTerry | None:
     """Fit one strongly connected group; `shown` puts its ratings on the board's scale."""
-    if not (votes.outcome != 1).any():
+    if (votes.outcome == TIE).all():
         canvas.refusals.append(f"No evidence of any difference between {canvas.quote(part)}: every vote is a tie.")
         return None
-    fit = fit_bradley_terry(votes.cells(), ties=method.ties)
+    cells = votes.cells()
+    if method.ties == "davidson" and cells[:, :, TIE].any() and not tie_weight_bounded(cells):
+        canvas.refusals.append(
+            f"No rating of {canvas.quote(part)}: apart from ties every win goes one way, which Davidson's model fits "
+            "with unlimited strengths; counting ties as half wins would rate them."
+        )
+        return None
+    fit = fit_bradley_terry(cells, ties=method.ties)
     if not fit.converged:
         canvas.refusals.append(f"No rating of {canvas.quote(part)}: the fit did not converge.")
         return None
@@ -223,8 +233,8 @@ def _bound_pairs(
 ) -> None:
     """One-sided bounds of differences across groups, from direct votes (all of which one side won)."""
     crossing = ~(graph.reach & graph.reach.T)[battles.a, battles.b]
-    better = np.where(battles.outcome == 2, battles.a, battles.b)[crossing]
-    worse = np.where(battles.outcome == 2, battles.b, battles.a)[crossing]
+    better = np.where(battles.outcome == A_WINS, battles.a, battles.b)[crossing]
+    worse = np.where(battles.outcome == A_WINS, battles.b, battles.a)[crossing]
     if not len(better):
         return
     size = len(battles.names)

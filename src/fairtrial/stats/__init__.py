@@ -17,7 +17,7 @@ from fairtrial.stats.battles import (
     Battles,
 )
 from fairtrial.stats.bradley_terry import BradleyTerry, Ties, chances, fit_bradley_terry, known_ties
-from fairtrial.stats.graph import Connectivity, connectivity
+from fairtrial.stats.graph import Connectivity, connectivity, tie_weight_bounded
 from fairtrial.stats.paired import PairedScores, paired_bootstrap, paired_scores
 from fairtrial.stats.passk import majority_at_k, pass_at_k
 from fairtrial.stats.proportions import Proportion, proportion
@@ -58,6 +58,7 @@ __all__ = [
     "pass_at_k",
     "proportion",
     "rank_sets",
+    "tie_weight_bounded",
     "tiers",
     "verdict",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from fairtrial.core import BadInput, nearest
 from fairtrial.stats._arrays import FloatArray, IntArray
 from fairtrial.stats.battles import A_WINS, B_WINS, TIE
+from fairtrial.stats.graph import tie_weight_bounded
 
 Ties = Literal["davidson", "half"]
 TIE_MODELS: tuple[Ties, ...] = ("davidson", "half")
@@ -87,16 +88,17 @@ def fit_bradley_terry(cells: FloatArray, *, ties: str = "davidson") -> BradleyTe
         ties: ``davidson``, or ``half`` for half wins.
 
     Raises:
-        BadInput: Unknown tie model; or counts for which no finite maximum exists (see `graph.connectivity`):
-            models that are not strongly connected, or nothing but ties.
+        BadInput: Unknown tie model; or counts for which no finite maximum exists: models that are not strongly
+            connected (`graph.connectivity`), nothing but ties, a tie weight without bound (`tie_weight_bounded`).
     """
     davidson = known_ties(ties) == "davidson"
     wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
     tied = cells[:, :, TIE] + cells[:, :, TIE].T
     if wins.sum() == 0:
         raise BadInput("every vote is a tie: no strengths can be estimated.")
-    state = _Likelihood(wins=wins, tied=tied, davidson=davidson and tied.sum() > 0)
-    return _newton(state)
+    if davidson and tied.any() and not tie_weight_bounded(cells):
+        raise BadInput("apart from ties every win goes one way: Davidson's strengths grow without bound.")
+    return _newton(_Likelihood(wins=wins, tied=tied, davidson=davidson and bool(tied.any())))
 
 
 def known_ties(name: str) -> Ties:

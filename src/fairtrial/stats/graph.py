@@ -1,7 +1,8 @@
 """Which models can be ranked together: the graph of "has beaten or tied". Read `connectivity` first.
 
 A finite Bradley-Terry estimate exists exactly when this graph is strongly connected: however the models are split into
-two groups, someone in each group has beaten or tied someone in the other (Ford 1957; Zermelo 1929).
+two groups, someone in each group has beaten or tied someone in the other (Ford 1957; Zermelo 1929). Davidson's tie
+weight needs a little more: `tie_weight_bounded`.
 """
 
 from dataclasses import dataclass
@@ -55,6 +56,29 @@ def beaten_or_tied(cells: FloatArray) -> BoolArray:
     wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
     ties = cells[:, :, TIE] + cells[:, :, TIE].T
     return (wins + ties) > 0
+
+
+def tie_weight_bounded(cells: FloatArray) -> bool:
+    """Whether Davidson's likelihood has a finite maximum for these strongly connected models.
+
+    Strengths and tie weight grow without end together when some theta has theta_i - theta_j >= 1 wherever i beat j and
+    |theta_i - theta_j| <= 1 wherever they tied: then ever stronger models beside an ever heavier tie fit ever better
+    (one model beats another once and ties otherwise, say). Such a theta exists unless some cycle of wins and ties holds
+    more wins than ties, which is looked for as a negative cycle (Bellman 1958).
+
+    Args:
+        cells: (K, K, 3) votes by model A, model B and outcome, with at least one tie.
+    """
+    wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
+    tied = cells[:, :, TIE] + cells[:, :, TIE].T
+    step = np.where(wins > 0, -1.0, np.where(tied > 0, 1.0, np.inf))
+    reach = np.zeros(len(cells))
+    for _ in range(len(cells)):
+        further = np.minimum(reach, (reach[:, None] + step).min(axis=0))
+        if (further == reach).all():
+            return False
+        reach = further
+    return True
 
 
 def _closure(step: BoolArray) -> BoolArray:
