@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from fairtrial.core import Board, BoardModel, Difference, Report, canonical_json, digest
+from fairtrial.reports import write_html
 
 HOSTILE = (
     "</script><script>window.pwned = 1</script>",
@@ -40,7 +41,10 @@ JUDGE = "judge:smollm2-135m"
 def wilson(right: float, n: int) -> tuple[float, float]:
     """A plausible interval."""
     p, z = right / n, 1.96
-    mid, half = (p + z * z / 2 / n) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
+    mid, half = (
+        (p + z * z / 2 / n) / (1 + z * z / n),
+        z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n),
+    )
     return max(0.0, mid - half), min(1.0, mid + half)
 
 
@@ -54,7 +58,11 @@ def prompts_of(n: int, dice: random.Random) -> list[dict[str, Any]]:
         category = CATEGORIES[i % 4]
         korean = i % 3 == 0 or category == "상식"
         a, b = dice.randint(10, 90), dice.randint(10, 90)
-        ask = f"{a} 더하기 {b}는 얼마입니까? 숫자로만 답하세요." if korean else f"What is {a} plus {b}? Reply with only the number."
+        ask = (
+            f"{a} 더하기 {b}는 얼마입니까? 숫자로만 답하세요."
+            if korean
+            else f"What is {a} plus {b}? Reply with only the number."
+        )
         turns = [ask, "Are you sure?"] if i % 11 == 5 else [ask]
         key = f"item-{i:05d}"
         row = {
@@ -78,10 +86,21 @@ def answer_of(prompt: dict[str, Any], strategy: str, cid: str, dice: random.Rand
     elif dice.random() < 0.03:
         reason, finish = "refused", "refused"
     said = prompt["reference"] if reason == "right" else str(dice.randint(20, 180))
-    text = HOSTILE[hostile % len(HOSTILE)] if hostile < 24 else f"The answer is {said}." + " Let me explain why." * dice.randint(0, 9)
+    text = (
+        HOSTILE[hostile % len(HOSTILE)]
+        if hostile < 24
+        else f"The answer is {said}." + " Let me explain why." * dice.randint(0, 9)
+    )
     turns = [f"First: {said}", text] if len(prompt["turns"]) > 1 else [text]
     steps = [
-        {"label": f"turn {k + 1}", "text": t, "finish": finish, "answer": said, "reasoning": "Carry the one." if strategy == "cot" else "", "error": error}
+        {
+            "label": f"turn {k + 1}",
+            "text": t,
+            "finish": finish,
+            "answer": said,
+            "reasoning": "Carry the one." if strategy == "cot" else "",
+            "error": error,
+        }
         for k, t in enumerate(turns)
     ]
     response = {
@@ -119,10 +138,16 @@ def make_report(directory: Path, *, prompts: int = 40, seed: int = 7, text: bool
             status = dice.choices(["graded", "both_bad", "abstain", "invalid"], [80, 8, 4, 8])[0]
             votes.append(
                 {
-                    "id": digest([battle["id"], "vote"]), "battle": battle["id"], "evaluator": JUDGE, "kind": "judge", "status": status,
-                    "grade": dice.choice([-2, -1, 0, 1, 2]) if status == "graded" else None, "order": "both", "template": digest("template"),
+                    "id": digest([battle["id"], "vote"]),
+                    "battle": battle["id"],
+                    "evaluator": JUDGE,
+                    "kind": "judge",
+                    "status": status,
+                    "grade": dice.choice([-2, -1, 0, 1, 2]) if status == "graded" else None,
+                    "order": "both",
+                    "template": digest("template"),
                     "detail": {"log_odds_ab": 2.27, "log_odds_ba": 2.31, "said": "A"},
-                }  # fmt: skip
+                }
             )
     if not text:
         for row in asked:
@@ -158,9 +183,20 @@ def scorer_board(scores: list[dict], ids: dict[str, str], n: int) -> Board:
         below = sum(other[2][1] < ci[0] for other in rows)
         models.append(
             BoardModel(
-                name=name, rating=None, ci=(None, None), rank_set=(1 + above, len(rows) - below), tier=1 + above, votes=0, win_rate=None,
-                score=score, score_ci=ci, score_n=n, usd=0.0, tokens=STRATEGIES[name][1] + 42.0, simulated=name == "anchor",
-            )  # fmt: skip
+                name=name,
+                rating=None,
+                ci=(None, None),
+                rank_set=(1 + above, len(rows) - below),
+                tier=1 + above,
+                votes=0,
+                win_rate=None,
+                score=score,
+                score_ci=ci,
+                score_n=n,
+                usd=0.0,
+                tokens=STRATEGIES[name][1] + 42.0,
+                simulated=name == "anchor",
+            )
         )
     differences = []
     for i, a in enumerate(models):
@@ -170,7 +206,17 @@ def scorer_board(scores: list[dict], ids: dict[str, str], n: int) -> Board:
             verdict = "better" if estimate - half > 0 else "equivalent" if estimate + half < 0.05 else "inconclusive"
             more = max(1, round((half / max(estimate, 0.05)) ** 2 * n - n)) if verdict == "inconclusive" else None
             differences.append(
-                Difference(a=a.name, b=b.name, estimate=estimate, ci=(estimate - half, estimate + half), unit="score", verdict=verdict, margin=0.05, n=n, more_items=more)
+                Difference(
+                    a=a.name,
+                    b=b.name,
+                    estimate=estimate,
+                    ci=(estimate - half, estimate + half),
+                    unit="score",
+                    verdict=verdict,
+                    margin=0.05,
+                    n=n,
+                    more_items=more,
+                )
             )
     return Board(
         evidence="scorer", scope="these prompts", view={"prompts": "all"}, models=tuple(models), differences=tuple(differences),
@@ -184,11 +230,38 @@ def judge_board() -> Board:
     rows = [
         BoardModel(name="few-shot", rating=None, ci=(1041.0, None), rank_set=(1, 3), tier=1, votes=12, win_rate=1.0),
         BoardModel(name="direct", rating=1022.4, ci=(931.0, 1113.0), rank_set=(1, 5), tier=1, votes=13, win_rate=0.58),
-        BoardModel(name="persona <b>교수</b>", rating=1003.0, ci=(905.0, 1101.0), rank_set=(1, 5), tier=1, votes=11, win_rate=0.5),
+        BoardModel(
+            name="persona <b>교수</b>",
+            rating=1003.0,
+            ci=(905.0, 1101.0),
+            rank_set=(1, 5),
+            tier=1,
+            votes=11,
+            win_rate=0.5,
+        ),
         BoardModel(name="cot", rating=921.2, ci=(822.0, 1020.0), rank_set=(2, 5), tier=1, votes=12, win_rate=0.29),
-        BoardModel(name="anchor", rating=None, ci=(None, None), rank_set=None, tier=None, votes=0, win_rate=None, simulated=True),
+        BoardModel(
+            name="anchor",
+            rating=None,
+            ci=(None, None),
+            rank_set=None,
+            tier=None,
+            votes=0,
+            win_rate=None,
+            simulated=True,
+        ),
     ]
-    pair = Difference(a="direct", b="cot", estimate=101.2, ci=(-33.0, 235.0), unit="rating", verdict="inconclusive", margin=30.0, n=12, more_items=28)
+    pair = Difference(
+        a="direct",
+        b="cot",
+        estimate=101.2,
+        ci=(-33.0, 235.0),
+        unit="rating",
+        verdict="inconclusive",
+        margin=30.0,
+        n=12,
+        more_items=28,
+    )
     return Board(
         evidence="judge", scope="judge opinion", view={"prompts": "all"}, models=tuple(rows), differences=(pair,),
         fit={"model": "Bradley-Terry with ties", "clusters": "prompt", "degrees of freedom": 29, "converged": True},
@@ -207,17 +280,24 @@ def strata_of(asked: list[dict], scores: list[dict], ids: dict[str, str]) -> lis
                 floor = sum(mine) == 0 or (by == "category" and value == "facts" and name == "anchor")
                 found.append(
                     {
-                        "contestant": cid, "by": by, "value": value, "n": len(mine), "score": None if floor else sum(mine) / len(mine),
-                        "ci": None if floor else list(wilson(sum(mine), len(mine))), "note": "no evidence" if floor else "",
-                    }  # fmt: skip
+                        "contestant": cid,
+                        "by": by,
+                        "value": value,
+                        "n": len(mine),
+                        "score": None if floor else sum(mine) / len(mine),
+                        "ci": None if floor else list(wilson(sum(mine), len(mine))),
+                        "note": "no evidence" if floor else "",
+                    }
                 )
     return found
 
 
-def report_of(ids: dict[str, str], asked: list[dict], responses: list[dict], scores: list[dict], evidence: dict[str, str]) -> Report:
+def report_of(
+    ids: dict[str, str], asked: list[dict], responses: list[dict], scores: list[dict], evidence: dict[str, str]
+) -> Report:
     n = len(asked)
     failures = []
-    for name, cid in ids.items():
+    for cid in ids.values():
         for reason in ("truncated", "refused", "failed"):
             count = sum(s["reason"] == reason for s in scores if s["contestant"] == cid)
             if count:
@@ -261,7 +341,33 @@ def make_up(tmp_path: Path) -> Callable[..., tuple[Path, Report]]:
     return make
 
 
+def contrast_of(one: str, other: str) -> float:
+    """WCAG 2 contrast ratio of two hex colours."""
+
+    def luminance(colour):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.fixture
+def contrast() -> Callable[[str, str], float]:
+    """WCAG 2 contrast ratio of two hex colours."""
+    return contrast_of
+
+
 EMPTY = Report(name="empty", created="2026-11-23T10:00:00Z", trial={}, software={}, contestants=(), boards=())
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report, str]:
+    """A report directory with its page, written once; tests only read it. Path, `Report` and the page's text."""
+    directory = tmp_path_factory.mktemp("written")
+    report = make_report(directory)
+    return directory, report, write_html(directory).read_text()
 
 
 @pytest.fixture

@@ -44,10 +44,11 @@ def cost(of: Board, unit: str) -> Sentence:
     paid = {row.name: getattr(row, unit) for row in of.models}
     found = [item for item in decided(of) if None not in (paid.get(item.a), paid.get(item.b))]
     # A strategy that wins and costs less is the rarer and more useful finding, so it goes first.
-    for key, holds in (("cheaper", lambda a, b: a < b), ("dearer", lambda a, b: a > b)):
-        for item in found:
-            if holds(paid[item.a], paid[item.b]):
-                return sentence(f"chart.cost.{key}", a=visible(item.a), b=visible(item.b))
+    cheaper = [item for item in found if paid[item.a] < paid[item.b]]
+    dearer = [item for item in found if paid[item.a] > paid[item.b]]
+    for key, items in (("cheaper", cheaper), ("dearer", dearer)):
+        if items:
+            return sentence(f"chart.cost.{key}", a=visible(items[0].a), b=visible(items[0].b))
     return sentence("chart.cost.none")
 
 

@@ -6,14 +6,14 @@ Read `whiskers` first. A `Pen` carries the language and turns names into labels 
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from fairtrial.core import Board, BoardModel
 from fairtrial.core.flow import Params
-from fairtrial.reports.figures import estimate_of
 from fairtrial.reports.findings import span
 from fairtrial.reports.marks import has_hangul, romanised, visible
 from fairtrial.reports.svg import korean_font
+from fairtrial.reports.typeset import estimate_of
 from fairtrial.reports.words import Language, known, say
 
 _Box = tuple[float, float, float, float]
@@ -71,7 +71,10 @@ class Pen:
 
     def rows(self, models: Sequence[BoardModel]) -> list[str]:
         """Labels of a board's rows; simulated contestants say so."""
-        marked = [f"{visible(row.name, _LABEL - 12)} · {self.word('simulated')}" if row.simulated else row.name for row in models]
+        marked = [
+            f"{visible(row.name, _LABEL - 12)} · {self.word('simulated')}" if row.simulated else row.name
+            for row in models
+        ]
         return self.labels(marked)
 
 
@@ -83,7 +86,7 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
         lines = textwrap.wrap(caption, _SUBTITLE)
         chart = chart.properties(title=alt.TitleParams(text=textwrap.wrap(title, 64), subtitle=lines, anchor="start"))
     styled = (
-        chart.configure(background="transparent", font=_FONT, padding=6)
+        chart.configure(background="transparent", font=_FONT, padding={"left": 16, "right": 34, "top": 6, "bottom": 6})
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=INK, titleColor=INK, domainColor=FAINT, tickColor=FAINT, gridColor=FAINT, gridOpacity=0.3,
@@ -91,7 +94,8 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
         )
         .configure_axisY(grid=False, ticks=False, labelPadding=10)
         .configure_title(
-            color=INK, subtitleColor=INK, fontSize=15, subtitleFontSize=12, fontWeight="bold", subtitlePadding=6, offset=14
+            color=INK, subtitleColor=INK, fontSize=15, subtitleFontSize=12, fontWeight="bold",
+            subtitlePadding=6, offset=14,
         )
         .configure_header(labelColor=INK, labelFontSize=13, labelFontWeight="bold", labelAnchor="start", titleColor=INK)
     )  # fmt: skip
@@ -99,9 +103,7 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
     return {**styled.to_dict(validate=False), "datasets": pen.tables}
 
 
-def _dots(
-    pen: Pen, values: list[dict[str, Any]], *, y: Any, domain: tuple[float, float], title: str | None
-) -> Any:
+def _dots(pen: Pen, values: list[dict[str, Any]], *, y: Any, domain: tuple[float, float], title: str | None) -> Any:
     """Estimates as dots on their intervals; a side left open runs to the edge and ends in an arrow head."""
     import altair as alt
 
@@ -165,7 +167,7 @@ def whiskers(pen: Pen, board: Board) -> Any:
         for label, row in zip(labels, board.models, strict=True)
         if row.rank_set is not None
     ]
-    ticks = list(range(1, total + 1)) if total <= 12 else None  # noqa: PLR2004 - beyond a dozen the axis chooses
+    ticks = list(range(1, total + 1)) if total <= 12 else None  # beyond a dozen the axis chooses
     axis = alt.Axis(values=ticks, format="d", grid=False) if ticks else alt.Axis(format="d", grid=False)
     scale = alt.Scale(domain=[0.5, total + 0.5], nice=False, zero=False)
     bars = alt.Chart(pen.data(sets)).mark_bar(height=9, cornerRadius=4, color=ACCENT, opacity=0.55)
@@ -188,10 +190,10 @@ def matrix(pen: Pen, board: Board) -> Any:
         for j, wins in enumerate(line)
         if i != j
     ]
-    most = max((cell["wins"] for cell in values), default=0) or 1
+    most = max((wins for line in board.matrix for wins in line), default=0) or 1
     base = alt.Chart(pen.data(values)).encode(
-        x=alt.X("column:N", sort=labels, title=pen.word("chart.matrix.columns"), axis=alt.Axis(orient="top", labelAngle=-40)),
-        y=alt.Y("row:N", sort=labels, title=pen.word("chart.matrix.rows")),
+        x=alt.X("column:N", sort=labels, title=None, axis=alt.Axis(orient="top", labelAngle=-40)),
+        y=alt.Y("row:N", sort=labels, title=None),
     )
     strength = alt.Opacity("wins:Q", scale=alt.Scale(domain=[0, most], range=[0.04, 0.55]), legend=None)
     cells = base.mark_rect(color=ACCENT, cornerRadius=2).encode(opacity=strength)
@@ -242,13 +244,18 @@ def cost(pen: Pen, rows: Sequence[BoardModel], unit: str) -> Any:
     axis = alt.Axis(grid=True, tickCount=5, labelExpr=_PERCENT)
     y = alt.Y("score:Q", title=pen.word("chart.axis.score"), scale=alt.Scale(domain=[0, 1]), axis=axis)
     base = alt.Chart(pen.data(values)).encode(x=x)
-    line = base.mark_rule(color=ACCENT, strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("low:Q", title=pen.word("chart.axis.score")), y2="high:Q")
+    line = base.mark_rule(color=ACCENT, strokeWidth=1.5, opacity=0.6).encode(
+        y=alt.Y("low:Q", title=pen.word("chart.axis.score")), y2="high:Q"
+    )
     dot = base.mark_circle(size=85, color=ACCENT, opacity=1).encode(y=y)
     layers = [line, dot]
-    for align, dx in (("left", 9), ("right", -9)):
+    for align, dx in _SIDES:
         text = base.mark_text(color=INK, align=align, dx=dx, fontSize=12, yOffset=alt.expr("datum.shift"))
         layers.append(text.encode(y=y, text="row:N").transform_filter(f"datum.align == '{align}'"))
     return alt.layer(*layers).properties(width=width, height=height)
+
+
+_SIDES: tuple[tuple[Literal["left", "right"], int], ...] = (("left", 9), ("right", -9))
 
 
 def _place(values: list[dict[str, Any]], *, most: float, width: int, height: int) -> None:
@@ -292,7 +299,9 @@ def judges(pen: Pen, cards: Sequence[Params]) -> Any:
             label = pen.word(f"judge.{measure}") + (f"  n = {rate['n']}" if "n" in rate else "")
             values.append({"row": label, "note": pen.word("no_evidence") if empty else None, **dot})
         order = [value["row"] for value in values]
-        dots = _dots(pen, values, y=alt.Y("row:N", sort=order, title=None), domain=(0, 1), title=pen.word("chart.axis.rate"))
+        dots = _dots(
+            pen, values, y=alt.Y("row:N", sort=order, title=None), domain=(0, 1), title=pen.word("chart.axis.rate")
+        )
         half = alt.Chart(pen.data([{"half": 0.5}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="half:Q")
         heading = alt.TitleParams(text=pen.label(card["evaluator"]), fontSize=12.5, offset=6, anchor="start")
         panels.append((half + dots).properties(width=330, height=_ROW * len(measures), title=heading))
@@ -314,7 +323,9 @@ def failures(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) ->
     bar = base.mark_bar(color=ALARM, height=10, cornerRadiusEnd=3).encode(
         x=alt.X("count:Q", title=pen.word("chart.axis.answers"), scale=scale, axis=alt.Axis(format="d", tickMinStep=1))
     )
-    text = base.mark_text(color=INK, align="left", dx=6, fontSize=12).encode(x=alt.X("count:Q", scale=scale), text="text:N")
+    text = base.mark_text(color=INK, align="left", dx=6, fontSize=12).encode(
+        x=alt.X("count:Q", scale=scale), text="text:N"
+    )
     return (bar + text).properties(width=330, height=_ROW * len(values))
 
 

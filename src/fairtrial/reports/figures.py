@@ -1,67 +1,133 @@
-"""How numbers are set in type: one decimal for scores, whole rating points, minus signs, intervals, bounds left open.
+"""The charts of a report, as SVG: each title says its finding, each caption its n.
 
-Read `interval` first. Formatting only: a score of 0.725 is set as 72.5, nothing is derived.
+Read `charts` first. `figures` lists what there is to draw; the drawing itself is in `drawing.py`. Colours are mid tones
+that can be read on white and on black; a page may re-colour them by its own tokens (see ``static/report.css``).
 """
 
-from fairtrial.core import BoardModel
-from fairtrial.core.flow import Interval
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-_SCALE = {"score": 100.0, "rating": 1.0}
-_DECIMALS = {"score": 1, "rating": 0}
+from fairtrial.core import Board, Report
+from fairtrial.reports import chart_titles, drawing
+from fairtrial.reports.findings import board_n, boards_in_order, headline_board, namer, span
+from fairtrial.reports.marks import has_hangul, romanised
+from fairtrial.reports.svg import korean_font, tidy
+from fairtrial.reports.words import Language, Sentence, say, sentence
 
-
-def number(value: float, unit: str = "rating", *, signed: bool = False) -> str:
-    """One estimate: scores as 0 … 100 with one decimal, rating points whole; a true minus sign."""
-    text = f"{value * _SCALE.get(unit, 1.0):{'+' if signed else ''}.{_DECIMALS.get(unit, 2)}f}"
-    return "0" + text[2:] if float(text) == 0 and text[0] in "-+" else text.replace("-", "−")
-
-
-def interval(ci: Interval | None, unit: str = "rating", *, signed: bool = False) -> str:
-    """``[57.2, 83.9]``; ``≥ 57.2`` or ``≤ 83.9`` where one side is open; empty where nothing bounds the value."""
-    low, high = ci or (None, None)
-    if low is None and high is None:
-        return ""
-    if high is None and low is not None:
-        return f"≥ {number(low, unit, signed=signed)}"
-    if low is None and high is not None:
-        return f"≤ {number(high, unit, signed=signed)}"
-    assert low is not None
-    assert high is not None
-    return f"[{number(low, unit, signed=signed)}, {number(high, unit, signed=signed)}]"
+_LARGEST_MATRIX = 30  # a larger one cannot be read; the table of comparisons has every pair
 
 
-def places(rank_set: tuple[int, int] | None) -> str:
-    """``1–3``, ``2``, or empty."""
-    if rank_set is None:
-        return ""
-    best, worst = rank_set
-    return str(best) if best == worst else f"{best}–{worst}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One chart: what it finds, what it is drawn from, and how."""
+
+    key: str
+    """Stable name: ``board-scorer``, ``matrix-judge``, ``strata-category``, ``cost``, ``judges``, ``failures``."""
+    title: Sentence
+    caption: Sentence
+    draw: Callable[[drawing.Pen], Any]
+    """Makes the Altair chart."""
 
 
-def money(usd: float) -> str:
-    """US dollars with enough digits to tell small prices apart."""
-    return f"{usd:.2f}" if usd >= 1 or usd == 0 else f"{usd:.2g}" if usd >= 1e-4 else f"{usd:.1e}"  # noqa: PLR2004
+def charts(report: Report, *, lang: Language = "en") -> dict[str, str]:
+    """Every chart the report has evidence for, as self-contained SVG with its title and caption inside.
+
+    Args:
+        report: The report; nothing is computed from it but positions on paper.
+        lang: Language of titles and axes. Where no Korean font is found, English is used, Korean labels are romanised,
+            and the caption says so.
+
+    Returns:
+        SVG text by key, in reading order.
+    """
+    return {figure.key: render(figure, lang=lang, titled=True) for figure in figures(report)}
 
 
-def count(value: float) -> str:
-    """A whole number with thin spaces between thousands."""
-    return f"{value:,.0f}".replace(",", "\u202f")
+def render(figure: Figure, *, lang: Language, titled: bool) -> str:
+    """One chart as SVG; with `titled` its title and caption are drawn too, else a page sets them beside it."""
+    import vl_convert
+
+    pen = drawing.Pen(lang=lang)
+    title, caption = say(figure.title, pen.lang), say(figure.caption, pen.lang)
+    chart = figure.draw(pen)
+    if not korean_font() and (has_hangul(title) or pen.romanised):
+        title, caption = romanised(title), f"{caption} {say('chart.romanised', pen.lang)}"
+    spec = drawing.finish(chart, pen, title=title if titled else "", caption=caption if titled else "")
+    return tidy(vl_convert.vegalite_to_svg(spec), key=f"{figure.key}-{lang}", title=title, description=caption)
 
 
-def cost(row: BoardModel) -> str:
-    """What an answer cost: dollars where any were spent, tokens otherwise; empty where nothing is known."""
-    if row.usd:
-        return f"{money(row.usd)} USD"
-    return f"{count(row.tokens)} tok" if row.tokens is not None else ""
+def figures(report: Report) -> list[Figure]:
+    """What there is to draw, in reading order; a chart without evidence is absent."""
+    found: list[Figure] = []
+    for board in boards_in_order(report):
+        if board.models:
+            found.extend(_board_figures(board))
+    for by in ("category", "language"):
+        rows = [row for row in report.strata if row["by"] == by]
+        if len({row["value"] for row in rows}) > (by == "language"):  # one language alone repeats the board
+            found.append(_strata_figure(report, by))
+    headline = headline_board(report)
+    if headline is not None and any(row.score is not None for row in headline.models):
+        found.extend(_cost_figure(headline))
+    if report.judges:
+        found.append(_judges_figure(report))
+    if report.failures:
+        found.append(_failures_figure(report))
+    return found
 
 
-def unit_of(row: BoardModel) -> str:
-    """``score`` on a scorer's row, ``rating`` on any other."""
-    return "score" if row.score is not None else "rating"
+def _board_figures(board: Board) -> list[Figure]:
+    n = span(board_n(board))
+    pictures = [
+        Figure(
+            key=f"board-{board.evidence}",
+            title=chart_titles.board(board),
+            caption=sentence("chart.board.caption", n=n),
+            draw=lambda pen: drawing.whiskers(pen, board),
+        )
+    ]
+    if board.matrix and len(board.matrix) <= _LARGEST_MATRIX:
+        caption = sentence("chart.matrix.caption", n=n)
+        title = chart_titles.matrix(board)
+        draw = lambda pen: drawing.matrix(pen, board)  # noqa: E731 - one line in both places
+        pictures.append(Figure(key=f"matrix-{board.evidence}", title=title, caption=caption, draw=draw))
+    return pictures
 
 
-def estimate_of(row: BoardModel) -> tuple[float | None, Interval]:
-    """The row's headline estimate and its interval: the score on a scorer's board, the rating on any other."""
-    if row.score is not None:
-        return row.score, row.score_ci or (None, None)
-    return row.rating, row.ci
+def _strata_figure(report: Report, by: str) -> Figure:
+    rows = [row for row in report.strata if row["by"] == by]
+    return Figure(
+        key=f"strata-{by}",
+        title=chart_titles.strata(report, by),
+        caption=sentence("chart.strata.caption", n=span([row["n"] for row in rows])),
+        draw=lambda pen: drawing.strata(pen, rows, namer(report)),
+    )
+
+
+def _cost_figure(board: Board) -> list[Figure]:
+    unit = "usd" if any(row.usd for row in board.models) else "tokens"
+    rows = [row for row in board.models if row.score is not None and getattr(row, unit) is not None]
+    if not rows:
+        return []
+    caption = sentence("chart.cost.caption", unit=sentence(f"chart.cost.{unit}"), n=span([row.score_n for row in rows]))
+    title = chart_titles.cost(board, unit)
+    return [Figure(key="cost", title=title, caption=caption, draw=lambda pen: drawing.cost(pen, rows, unit))]
+
+
+def _judges_figure(report: Report) -> Figure:
+    return Figure(
+        key="judges",
+        title=chart_titles.judges(report.judges),
+        caption=sentence("chart.judges.caption", n=span([card["n"] for card in report.judges])),
+        draw=lambda pen: drawing.judges(pen, report.judges),
+    )
+
+
+def _failures_figure(report: Report) -> Figure:
+    return Figure(
+        key="failures",
+        title=chart_titles.failures(report),
+        caption=sentence("chart.failures.caption", n=span([row["n"] for row in report.failures])),
+        draw=lambda pen: drawing.failures(pen, report.failures, namer(report)),
+    )

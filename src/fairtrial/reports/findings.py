@@ -6,8 +6,8 @@ Read `headline` first. Nothing here compares estimates to decide who is better; 
 from collections.abc import Callable
 
 from fairtrial.core import Board, Difference, Report
-from fairtrial.reports.figures import interval, number
 from fairtrial.reports.marks import visible
+from fairtrial.reports.typeset import interval, number
 from fairtrial.reports.words import Sentence, catalogue, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")

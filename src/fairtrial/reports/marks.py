@@ -6,8 +6,8 @@ Read `visible` first. The page's script does the same for text it inserts (see `
 import re
 import unicodedata
 
-# Control characters except tab and newline, soft hyphen, bidi controls, zero-width characters, tags: they change what
-# a reader sees without being seen. Unicode categories Cc and Cf, line and paragraph separators; lone surrogates break encoders.
+# Control characters except tab and newline, soft hyphen, bidi controls, zero-width and blank letters, tag characters:
+# they change what a reader sees without being seen. Lone surrogates are among them because they break encoders.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -32,9 +32,9 @@ _SHORT = {
 }
 
 # Revised Romanisation of Korean, letter by letter (no sound changes): enough to tell labels apart.
-_INITIAL = "g kk n d tt r m b pp s ss - j jj ch k t p h".replace("-", "").split(" ")
-_MEDIAL = "a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i".split(" ")
-_FINAL = "- k k k n n n t l k m l l l p l m p p t t ng t t k t p t".replace("-", "").split(" ")
+_INITIAL = "g,kk,n,d,tt,r,m,b,pp,s,ss,,j,jj,ch,k,t,p,h".split(",")  # noqa: SIM905 - a table to read, as below
+_MEDIAL = "a,ae,ya,yae,eo,e,yeo,ye,o,wa,wae,oe,yo,u,wo,we,wi,yu,eu,ui,i".split(",")  # noqa: SIM905
+_FINAL = ",k,k,k,n,n,n,t,l,k,m,l,l,l,p,l,m,p,p,t,t,ng,t,t,k,t,p,t".split(",")  # noqa: SIM905
 
 
 def visible(text: str, limit: int | None = None) -> str:

@@ -15,22 +15,32 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fairtrial.core import Report, to_json
-from fairtrial.reports import figures as typeset
-from fairtrial.reports import findings
-from fairtrial.reports.charts import Figure, figures, render
+from fairtrial.reports import findings, typeset
 from fairtrial.reports.evidence import Evidence
+from fairtrial.reports.figures import Figure, figures, render
 from fairtrial.reports.marks import visible
 from fairtrial.reports.samples import pack
 from fairtrial.reports.words import LANGUAGES, Sentence, catalogue, known, say, sentence
 
-_SCRIPT_WORDS = ("viewer.", "item.", "order.", "vote.", "reason.", "language.", "glyph.", "page.theme.", "no_evidence", "simulated")
+_SCRIPT_WORDS = (
+    "viewer.",
+    "item.",
+    "order.",
+    "vote.",
+    "reason.",
+    "language.",
+    "glyph.",
+    "page.theme.",
+    "no_evidence",
+    "simulated",
+)
 
 
 def write_html(report_dir: Path, *, text: bool = True, lang: Literal["auto", "en", "ko"] = "auto") -> Path:
     """Write ``report.html`` beside report.json and its evidence files.
 
     Args:
-        report_dir: Directory with report.json, prompts.jsonl, responses.jsonl, scores.jsonl, battles.jsonl and votes.jsonl.
+        report_dir: Directory with report.json and the prompts, responses, scores, battles and votes files (JSONL).
         text: Whether item text is embedded; without it only ids, categories, scores and votes are.
         lang: Language the page opens in; ``auto`` follows the reader's browser. The page holds both.
 
@@ -132,7 +142,7 @@ def _figure(figure: Figure) -> dict[str, Any]:
         Markup('<div class="drawing {0}">{1}</div>').format(language, Markup(svg))  # noqa: S704 - tidied by `svg.tidy`
         for language, svg in drawings.items()
     )
-    return {"title": figure.title, "caption": figure.caption, "svg": Markup("").join(svgs)}
+    return {"key": figure.key, "title": figure.title, "caption": figure.caption, "svg": Markup("").join(svgs)}
 
 
 def _contestants(report: Report) -> list[dict[str, Any]]:

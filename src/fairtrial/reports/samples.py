@@ -70,7 +70,9 @@ def pack(evidence: Evidence, report: Report, *, text: bool = True, most: int = M
     prompts = {row.id: row for row in evidence.rows("prompts", PromptRow)}
     join = _Join(prompts=prompts, scores=scores, battles=battles, votes=votes, contestants=contestants, text=text)
 
-    columns: dict[str, list[Any]] = {name: [] for name in ("key", "category", "language", "repeat", "outcomes", "votes", "block")}
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("key", "category", "language", "repeat", "outcomes", "votes", "block")
+    }
     blocks: list[str] = []
     for block in _blocks(join.item(item, answers.pop(item)) for item in chosen):
         for entry in block:
@@ -79,14 +81,10 @@ def pack(evidence: Evidence, report: Report, *, text: bool = True, most: int = M
             columns["block"].append(len(blocks))
         blocks.append(_squeeze(block))
     shown = sum(sum(len(cell) > 0 for cell in row) for row in columns["outcomes"])
-    return Packed(
-        index=_squeeze(columns), blocks=tuple(blocks), items=len(chosen), shown=shown, total=total, seed=seed
-    )
+    return Packed(index=_squeeze(columns), blocks=tuple(blocks), items=len(chosen), shown=shown, total=total, seed=seed)
 
 
-def _choose(
-    evidence: Evidence, scores: dict[str, list[ScoreRow]], most: int, seed: int
-) -> tuple[list[Item], int]:
+def _choose(evidence: Evidence, scores: dict[str, list[ScoreRow]], most: int, seed: int) -> tuple[list[Item], int]:
     """Items to embed, in the order of the prompts, and how many answers there are in all."""
     sizes: dict[Item, int] = {}
     failing: set[Item] = set()
@@ -132,12 +130,8 @@ class _Join:
             "source": prompt.source,
             "licence": prompt.licence,
             "answers": [self._answer(row) for row in sorted(rows, key=lambda row: who[row.id])],
-            "battles": [
-                {"a": who.get(battle.a, -1), "b": who.get(battle.b, -1), "policy": battle.policy, "p_pair": battle.p_pair,
-                 "votes": [self._vote(vote) for vote in self.votes.get(battle.id, ())]}
-                for battle in self.battles.get(item, ())
-            ],
-        }  # fmt: skip
+            "battles": [self._battle(battle, who) for battle in self.battles.get(item, ())],
+        }
         if self.text:
             entry |= {
                 "turns": [_cut(turn) for turn in prompt.turns],
@@ -165,11 +159,28 @@ class _Join:
             answer["turns"] = [_cut(turn) for turn in row.turns]
             # One call whose text is the answer is no trace worth showing twice.
             if len(row.steps) > len(row.turns) or any(step.get("reasoning") for step in row.steps):
-                answer["steps"] = [{name: _cut(str(value)) for name, value in step.items() if value} for step in row.steps]
+                answer["steps"] = [
+                    {name: _cut(str(value)) for name, value in step.items() if value} for step in row.steps
+                ]
         return answer
 
+    def _battle(self, battle: BattleRow, who: dict[str, int]) -> dict[str, Any]:
+        return {
+            "a": who.get(battle.a, -1),
+            "b": who.get(battle.b, -1),
+            "policy": battle.policy,
+            "p_pair": battle.p_pair,
+            "votes": [self._vote(vote) for vote in self.votes.get(battle.id, ())],
+        }
+
     def _vote(self, vote: VoteRow) -> dict[str, Any]:
-        entry = {"evaluator": vote.evaluator, "kind": vote.kind, "status": vote.status, "grade": vote.grade, "order": vote.order}
+        entry = {
+            "evaluator": vote.evaluator,
+            "kind": vote.kind,
+            "status": vote.status,
+            "grade": vote.grade,
+            "order": vote.order,
+        }
         return entry | ({"detail": vote.detail} if self.text and vote.detail else {})
 
 

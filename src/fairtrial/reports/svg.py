@@ -1,4 +1,4 @@
-"""Making a drawn chart safe to place in a page: only shapes and text survive, ids are its own, and it can be read aloud.
+"""Making a drawn chart safe to place in a page: only shapes and text survive, and it can be read aloud.
 
 Read `tidy` first. `korean_font` tells whether Korean labels can be drawn here at all.
 """
@@ -29,7 +29,7 @@ def tidy(drawing: str, *, key: str, title: str, description: str) -> str:
     """
     ET.register_namespace("", _SVG)
     root = ET.fromstring(drawing)  # noqa: S314 - our own renderer's output, and it declares no entities
-    _prune(root, key)
+    _prune(root, key, {})
     root.set("role", "img")
     root.set("aria-labelledby", f"{key}-title {key}-desc")
     for index, (tag, text) in enumerate((("title", title), ("desc", description))):
@@ -39,20 +39,24 @@ def tidy(drawing: str, *, key: str, title: str, description: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _prune(element: ET.Element, key: str) -> None:
+def _prune(element: ET.Element, key: str, ids: dict[str, str]) -> None:
+    def own(name: str) -> str:
+        # Numbered anew: the renderer goes on counting from chart to chart, and the same chart shall be the same text.
+        return ids.setdefault(name, f"{key}-{len(ids)}")
+
     for name, value in list(element.attrib.items()):
         if name not in _ATTRIBUTES:
             del element.attrib[name]
         elif name == "id":
-            element.set(name, f"{key}-{value}")
+            element.set(name, own(value))
         elif "url(" in value:
             match = _REFERENCE.match(value)
-            element.set(name, f"url(#{key}-{match.group(1)})" if match else "none")
+            element.set(name, f"url(#{own(match.group(1))})" if match else "none")
     for child in list(element):
         if not isinstance(child.tag, str) or child.tag.removeprefix(f"{{{_SVG}}}") not in _ELEMENTS:
             element.remove(child)
         else:
-            _prune(child, key)
+            _prune(child, key, ids)
 
 
 @cache

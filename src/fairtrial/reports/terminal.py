@@ -1,0 +1,241 @@
+"""Boards and reports in a terminal, at any width, with or without colour.
+
+Read `print_board` first. Names pass through `marks.visible` and are never parsed as markup: a contestant's
+name can neither colour a line nor move the cursor.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fairtrial.core import Board, BoardModel, Report
+from fairtrial.core.flow import Interval, Params
+from fairtrial.reports import findings
+from fairtrial.reports.marks import visible
+from fairtrial.reports.typeset import cost, estimate_of, interval, number, places
+from fairtrial.reports.words import Language, Sentence, known, say, sentence
+
+_QUIET, _ACCENT = "dim", "bold cyan"
+_NAME = 26
+_WHISKER = (12, 30)
+_GAP = 2
+
+
+def print_board(board: Board, console: Console, *, title: str = "", scope: bool = True, lang: Language = "en") -> None:
+    """Print one board: estimate, interval and its whisker, places left open, tier, n, cost; then scope and refusals.
+
+    Columns that do not fit are left out from the right (cost, tier, whisker, n); the estimate, its interval and the
+    places always stay.
+
+    Args:
+        board: The board; an empty one prints "no evidence".
+        console: Where to print; its width, colours and encoding are obeyed.
+        title: Heading; the kind of evidence by default.
+        scope: Whether scope, refusals and excluded votes follow the table.
+        lang: Language of the words around the numbers.
+    """
+    console.print(Text(visible(title) if title else say(f"board.{board.evidence}", lang), style="bold"))
+    if board.models:
+        console.print(_table(board, console, lang))
+    else:
+        console.print(Text(say("no_evidence", lang), style=_QUIET))
+    if scope:
+        for line in _small_print(board, lang):
+            _bullet(console, line, style=_QUIET)
+
+
+def print_report_summary(report: Report, console: Console, *, lang: Language = "en") -> None:
+    """Print what a report says: the verdict in words, every board, judges, failures by kind, notes."""
+    board = findings.headline_board(report)
+    console.print(Text(visible(report.name), style="bold"))
+    console.print(Text(f"{say(findings.headline(board), lang)}.", style=_ACCENT))
+    for heading, lines in (
+        ("verdict.said", findings.can_be_said(board)),
+        ("verdict.unsaid", findings.cannot_be_said(board)),
+    ):
+        if lines:
+            console.print()
+            console.print(Text(say(heading, lang), style="bold"))
+            for line in lines:
+                _bullet(console, _say(line, lang))
+    for each in findings.boards_in_order(report):
+        console.print()
+        # The headline board's small print was just said.
+        print_board(each, console, scope=each is not board, lang=lang)
+    _print_judges(report.judges, console, lang)
+    _print_failures(report, console, lang)
+    for note in report.notes:
+        console.print(Text(visible(note), style=_QUIET))
+
+
+def whisker(estimate: float | None, ci: Interval, domain: tuple[float, float], width: int, *, ascii_only: bool) -> str:
+    """An interval drawn in `width` cells: ``├──●──┤``; a side without a bound runs to the edge and ends in an arrow.
+
+    Empty where neither estimate nor bound is known.
+    """
+    low, high = ci
+    if estimate is None and low is None and high is None:
+        return ""
+    line, dot, left, right, open_left, open_right = "-o||<>" if ascii_only else "─●├┤◄►"
+
+    def cell(value: float) -> int:
+        share = (value - domain[0]) / ((domain[1] - domain[0]) or 1.0)
+        return round(min(max(share, 0.0), 1.0) * (width - 1))
+
+    start, end = 0 if low is None else cell(low), width - 1 if high is None else cell(high)
+    cells = [" "] * width
+    cells[start : end + 1] = line * (end - start + 1)
+    cells[start] = open_left if low is None else left
+    cells[end] = open_right if high is None else right
+    if estimate is not None:
+        cells[cell(estimate)] = dot
+    return "".join(cells)
+
+
+def _table(board: Board, console: Console, lang: Language) -> Table:
+    scored = any(row.score is not None for row in board.models)
+    unit = "score" if scored else "rating"
+    none = say("no_evidence", lang)
+    names = [_name(row, lang) for row in board.models]
+    columns: dict[str, list[str]] = {
+        unit: [],
+        "interval": [],
+        "places": [],
+        "n" if scored else "votes": [],
+        "tier": [],
+        "cost": [],
+    }
+    for row in board.models:
+        estimate, ci = estimate_of(row)
+        bare = say("one_sided", lang) if ci != (None, None) else none
+        columns[unit].append(bare if estimate is None else number(estimate, unit))
+        columns["interval"].append(interval(ci, unit) or (none if estimate is not None else ""))
+        columns["places"].append(places(row.rank_set) or none)
+        columns["n" if scored else "votes"].append(str(row.score_n if scored else row.votes))
+        columns["tier"].append("" if row.tier is None else str(row.tier))
+        columns["cost"].append(cost(row))
+    if not any(columns["cost"]):
+        del columns["cost"]
+    heads = {name: say(f"col.{name}", lang) for name in columns}
+    room, width = _fit(columns, heads, names, console)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_QUIET)
+    # Where it gets too narrow, cells wrap: neither a number nor the word "simulated" may be cut off.
+    table.add_column(Text(say("col.contestant", lang)), max_width=width, overflow="fold")
+    for name in columns:
+        table.add_column(Text(heads[name]), justify="left" if name == "interval" else "right", overflow="fold")
+        if name == "interval" and room:
+            table.add_column("", no_wrap=True)
+    domain = _domain(board)
+    for place, row in enumerate(board.models):
+        cells: list[Text] = [names[place]]
+        for name, values in columns.items():
+            cells.append(Text(values[place], style="bold" if name == unit else ""))
+            if name == "interval" and room:
+                drawn = whisker(*estimate_of(row), domain, room, ascii_only=console.options.ascii_only)
+                cells.append(Text(drawn, style="cyan"))
+        table.add_row(*cells)
+    return table
+
+
+def _fit(columns: dict[str, list[str]], heads: dict[str, str], names: list[Text], console: Console) -> tuple[int, int]:
+    """Drop columns until the rest fits; returns the whisker's width (0: none) and the name column's width."""
+    widest = max(name.cell_len for name in names)
+
+    def need(name_width: int) -> int:
+        cells = [max(Text(text).cell_len for text in (*values, heads[name])) for name, values in columns.items()]
+        return name_width + sum(cells) + _GAP * (len(cells) + 1)
+
+    def left(name_width: int) -> int:
+        return console.width - need(name_width)
+
+    wanted = min(widest, _NAME)
+    for name in ("cost", "tier"):
+        if left(wanted) < _WHISKER[0] and name in columns:
+            del columns[name]
+    spare = left(wanted)
+    room = min(spare - _GAP, _WHISKER[1]) if spare >= _WHISKER[0] else 0
+    for name in ("n", "votes"):
+        if left(wanted) < 0 and name in columns:
+            del columns[name]
+    return room, max(min(widest, wanted + min(left(wanted), 0)), 11)
+
+
+def _domain(board: Board) -> tuple[float, float]:
+    if any(row.score is not None for row in board.models):
+        return 0.0, 1.0
+    bounds = [x for row in board.models for x in (row.rating, *row.ci) if x is not None]
+    return (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
+
+
+def _name(row: BoardModel, lang: Language) -> Text:
+    """The name, long ones cut; a simulated contestant says so, whatever its length."""
+    if not row.simulated:
+        return Text(visible(row.name, _NAME))
+    tag = f" ({say('simulated', lang)})"
+    return Text.assemble(visible(row.name, _NAME - len(tag)), (tag, _QUIET))
+
+
+def _small_print(board: Board, lang: Language) -> list[str]:
+    lines = [say(findings.scope(board), lang), *(visible(refusal) for refusal in board.refusals)]
+    excluded = ", ".join(f"{n} × {_say(known('vote', reason), lang)}" for reason, n in board.excluded.items())
+    return [*lines, f"{say('board.excluded', lang)}: {excluded}"] if excluded else lines
+
+
+def _print_judges(cards: Sequence[Params], console: Console, lang: Language) -> None:
+    for card in cards:
+        console.print()
+        console.print(Text(f"{say('section.judges', lang)}: {visible(card['evaluator'])}", style="bold"))
+        table = _plain_table(4)
+        for measure in ("first_rate", "consistency", "agreement"):
+            rate = card.get(measure) or {}
+            if rate.get("estimate") is None:
+                cells = (say("no_evidence", lang), "", "")
+            else:
+                cells = (
+                    f"{number(rate['estimate'], 'score')}%",
+                    interval(tuple(rate["ci"]), "score"),
+                    f"n = {rate['n']}",
+                )
+            table.add_row(Text(say(f"judge.{measure}", lang)), *(Text(cell) for cell in cells))
+        console.print(table)
+        counts = [say(sentence(f"judge.{name}", n=card[name]), lang) for name in ("battles", "ties", "invalid")]
+        console.print(Text(", ".join(counts), style=_QUIET))
+
+
+def _print_failures(report: Report, console: Console, lang: Language) -> None:
+    console.print()
+    console.print(Text(say("section.failures", lang), style="bold"))
+    if not report.failures:
+        console.print(Text(say("chart.failures.none" if report.contestants else "no_evidence", lang), style=_QUIET))
+        return
+    table = _plain_table(3)
+    name_of = findings.namer(report)
+    for row in report.failures:
+        reason = _say(known("reason", row["reason"]), lang)
+        table.add_row(
+            Text(name_of(row["contestant"])), Text(reason), Text(f"{row['count']} / {row['n']}", justify="right")
+        )
+    console.print(table)
+
+
+def _say(line: Sentence | str, lang: Language) -> str:
+    return say(line, lang) if isinstance(line, Sentence) else visible(line)
+
+
+def _plain_table(columns: int) -> Table:
+    """A table without lines and heads, whose cells wrap and are never cut."""
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
+    for _ in range(columns):
+        table.add_column(overflow="fold")
+    return table
+
+
+def _bullet(console: Console, text: str, *, style: str = "") -> None:
+    """A list item whose further lines are indented."""
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column()
+    line.add_column(overflow="fold")
+    line.add_row(Text("-" if console.options.ascii_only else "•"), Text(text, style=style))
+    console.print(line)

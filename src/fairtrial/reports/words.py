@@ -43,7 +43,9 @@ def say(what: Sentence | str, language: Language = "en") -> str:
     """
     if isinstance(what, str):
         return catalogue(language).get(what, what)
-    filled = {name: say(value, language) if isinstance(value, Sentence) else value for name, value in what.params.items()}
+    filled = {
+        name: say(value, language) if isinstance(value, Sentence) else value for name, value in what.params.items()
+    }
     return catalogue(language)[what.key].format(**filled)
 
 

@@ -1,0 +1,67 @@
+"""How numbers are set in type: one decimal for scores, whole rating points, minus signs, intervals, bounds left open.
+
+Read `interval` first. Formatting only: a score of 0.725 is set as 72.5, nothing is derived.
+"""
+
+from fairtrial.core import BoardModel
+from fairtrial.core.flow import Interval
+
+_SCALE = {"score": 100.0, "rating": 1.0}
+_DECIMALS = {"score": 1, "rating": 0}
+
+
+def number(value: float, unit: str = "rating", *, signed: bool = False) -> str:
+    """One estimate: scores as 0 … 100 with one decimal, rating points whole; a true minus sign."""
+    text = f"{value * _SCALE.get(unit, 1.0):{'+' if signed else ''}.{_DECIMALS.get(unit, 2)}f}"
+    return "0" + text[2:] if float(text) == 0 and text[0] in "-+" else text.replace("-", "−")
+
+
+def interval(ci: Interval | None, unit: str = "rating", *, signed: bool = False) -> str:
+    """``[57.2, 83.9]``; ``≥ 57.2`` or ``≤ 83.9`` where one side is open; empty where nothing bounds the value."""
+    low, high = ci or (None, None)
+    if low is None and high is None:
+        return ""
+    if high is None and low is not None:
+        return f"≥ {number(low, unit, signed=signed)}"
+    if low is None and high is not None:
+        return f"≤ {number(high, unit, signed=signed)}"
+    assert low is not None
+    assert high is not None
+    return f"[{number(low, unit, signed=signed)}, {number(high, unit, signed=signed)}]"
+
+
+def places(rank_set: tuple[int, int] | None) -> str:
+    """``1–3``, ``2``, or empty."""
+    if rank_set is None:
+        return ""
+    best, worst = rank_set
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+def money(usd: float) -> str:
+    """US dollars with enough digits to tell small prices apart."""
+    return f"{usd:.2f}" if usd >= 1 or usd == 0 else f"{usd:.2g}" if usd >= 1e-4 else f"{usd:.1e}"
+
+
+def count(value: float) -> str:
+    """A whole number with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def cost(row: BoardModel) -> str:
+    """What an answer cost: dollars where any were spent, tokens otherwise; empty where nothing is known."""
+    if row.usd:
+        return f"{money(row.usd)} USD"
+    return f"{count(row.tokens)} tok" if row.tokens is not None else ""
+
+
+def unit_of(row: BoardModel) -> str:
+    """``score`` on a scorer's row, ``rating`` on any other."""
+    return "score" if row.score is not None else "rating"
+
+
+def estimate_of(row: BoardModel) -> tuple[float | None, Interval]:
+    """The row's headline estimate and its interval: the score on a scorer's board, the rating on any other."""
+    if row.score is not None:
+        return row.score, row.score_ci or (None, None)
+    return row.rating, row.ci

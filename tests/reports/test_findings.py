@@ -1,0 +1,90 @@
+import dataclasses
+
+from fairtrial.core import Board, BoardModel, Difference
+from fairtrial.reports import chart_titles, findings
+from fairtrial.reports.words import say
+
+
+def row(name, rank_set, **more):
+    return BoardModel(
+        name=name, rating=1000.0, ci=(900.0, 1100.0), rank_set=rank_set, tier=1, votes=9, win_rate=0.5, **more
+    )
+
+
+def board(*rows, evidence="scorer", differences=(), view=None):
+    return Board(evidence=evidence, scope="these prompts", view=view or {}, models=rows, differences=differences)
+
+
+def difference(verdict, estimate=0.2, **more):
+    settings = {
+        "a": "x",
+        "b": "y",
+        "unit": "score",
+        "margin": 0.05,
+        "n": 40,
+        "ci": (estimate - 0.1, estimate + 0.1),
+    } | more
+    return Difference(estimate=estimate, verdict=verdict, **settings)
+
+
+def test_headlines_say_no_more_than_the_rank_sets():
+    def headline(*sets):
+        return say(findings.headline(board(*(row(f"m{i}", s) for i, s in enumerate(sets)))))
+
+    assert headline((1, 1), (2, 2)) == "m0 is in first place"
+    assert headline((1, 2), (1, 2)) == "No contestant is separated from first place"
+    assert headline((1, 2), (1, 2), (3, 3)) == "First place is open between m0, m1"
+    assert headline(None, None) == "The evidence supports no ranking"
+    assert headline((1, 1)).startswith("Only one contestant")
+    assert say(findings.headline(None)).startswith("No evidence")
+
+
+def test_a_higher_estimate_alone_is_never_called_better():
+    unsure = board(row("x", (1, 2)), row("y", (1, 2)), differences=(difference("inconclusive", 0.4),))
+    assert [say(line) for line in findings.can_be_said(unsure)] == ["No comparison between two contestants is decided."]
+    assert "1 of 1 comparisons are inconclusive" in say(findings.cannot_be_said(unsure)[0])
+    assert say(chart_titles.cost(unsure, "tokens")) == "No difference is decided at any cost"
+
+
+def test_worse_is_read_forwards_with_its_interval_turned():
+    turned = findings.ordered(difference("worse", -0.2, ci=(None, -0.1)))
+    assert (turned.a, turned.b, turned.estimate, turned.ci, turned.verdict) == ("y", "x", 0.2, (0.1, None), "better")
+
+
+def test_human_votes_come_before_scorers_before_judges(make_up):
+    _, report = make_up()
+    human = dataclasses.replace(report.boards[0], evidence="human", scope="panel")
+    report = dataclasses.replace(report, boards=(*report.boards, human))
+    assert [each.evidence for each in findings.boards_in_order(report)] == ["human", "scorer", "judge"]
+    assert findings.headline_board(report) is human
+
+
+def test_a_category_claim_needs_a_decided_comparison_in_that_category(make_up):
+    _, report = make_up()
+    assert say(chart_titles.strata(report, "category")).startswith("Cells without evidence: ")
+    part = board(
+        row("x", (1, 1)), row("y", (2, 2)), differences=(difference("worse", -0.3),), view={"category": "sentiment"}
+    )
+    claimed = dataclasses.replace(report, boards=(*report.boards, part))
+    assert say(chart_titles.strata(claimed, "category")) == "y beats x on sentiment"
+    assert part not in findings.boards_in_order(claimed)
+
+
+def test_a_judge_is_called_biased_by_its_interval_only():
+    def title(low, high):
+        return say(
+            chart_titles.judges(
+                ({"evaluator": "j", "first_rate": {"estimate": (low + high) / 2, "ci": [low, high], "n": 9}},)
+            )
+        )
+
+    assert title(0.6, 0.9) == "j prefers the answer shown first"
+    assert title(0.1, 0.4) == "j prefers the answer shown second"
+    assert title(0.4, 0.9) == "No position preference is shown"
+
+
+def test_cheaper_winners_are_found_first():
+    rows = (row("x", (1, 1), tokens=50.0), row("y", (2, 2), tokens=90.0), row("z", (3, 3), tokens=10.0))
+    both = (difference("better", a="x", b="z"), difference("better", a="x", b="y"))
+    assert say(chart_titles.cost(board(*rows, differences=both), "tokens")) == "x beats y at lower cost"
+    assert say(chart_titles.cost(board(*rows, differences=both[:1]), "tokens")) == "x beats z at higher cost"
