@@ -19,8 +19,8 @@ TRIALS = {
     "simulated": {
         "limit": 100,
         "contestant": [
-            {"name": "a", "model": "sim/skill-0.8", "settings": {"latency": 0.01}},
-            {"name": "b", "model": "sim/skill-0.5", "settings": {"latency": 0.02, "refusal": 0.05}},
+            {"name": "a", "model": "sim/skill-0.8", "settings": {"latency_s": 0.01}},
+            {"name": "b", "model": "sim/skill-0.5", "settings": {"latency_s": 0.02, "refusal_rate": 0.05}},
             {"name": "c", "model": "sim/skill-0.5", "strategy": "self-consistency", "k": 3},
         ],
         "evaluator": [{"kind": "scorer"}, {"kind": "judge", "model": "sim/skill-0.8", "name": "j"}],
