@@ -208,6 +208,30 @@ def rebinding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
+def test_networks_without_ipv4_reach_public_addresses_through_their_prefix_and_no_others() -> None:
+    assert reach_of(ipaddress.ip_address("64:ff9b::8.8.8.8")) == "public"
+    for inner in ("10.0.0.1", "127.0.0.1", "169.254.169.254"):
+        assert reach_of(ipaddress.ip_address(f"64:ff9b::{inner}")) == "never"
+
+
+async def test_a_name_is_refused_when_one_of_its_addresses_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(EndpointServer()) as server:
+        genuine = socket.getaddrinfo
+        port = int(server.url.split(":")[2].split("/")[0])
+
+        def lookup(host: str, *rest: object, **more: object) -> object:
+            if host != "models.example.org":
+                return genuine(host, *rest, **more)
+            both = ("127.0.0.1", "169.254.169.254")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in both]
+
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+        provider = OpenAIProvider("small", base_url=server.url.replace("127.0.0.1", "models.example.org"))
+        with pytest.raises(BadInput, match=r"it leads to 169\.254\.169\.254, a link-local, metadata"):
+            await provider.open()
+        assert server.seen == []
+
+
 @pytest.mark.usefixtures("rebinding")
 async def test_a_public_name_that_leads_inside_is_not_connected_to() -> None:
     async with serving(EndpointServer()) as server:

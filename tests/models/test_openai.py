@@ -450,7 +450,8 @@ async def test_a_stream_cut_after_its_last_word_is_whole(server: EndpointServer)
 
 async def test_what_comes_after_the_end_is_not_waited_for(server: EndpointServer) -> None:
     server.script = [streaming([events(*PIECES)], linger_s=3600)]
-    assert (await ask(server, on_text=lambda _: None)).finish == "stop"
+    async with asyncio.timeout(30):
+        assert (await ask(server, on_text=lambda _: None, timeout_s=3600)).finish == "stop"
 
 
 async def test_a_stream_that_drips_for_ever_ends_at_the_time_limit(server: EndpointServer) -> None:
@@ -714,6 +715,15 @@ async def test_an_answer_longer_than_any_honest_one_is_hung_up_on(
         await ask(server, on_text=on_text)
     assert (raised.value.kind, raised.value.passing) == ("bad_answer", True)
     assert len(server.bodies) == 1
+
+
+async def test_a_stream_longer_than_any_honest_one_is_hung_up_on(
+    server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairtrial.models._transport.LONGEST_STREAM", 2**20)
+    server.script = [streaming(b": nothing yet\n\n" * 1000 for _ in range(1000))]
+    with pytest.raises(ModelError, match="longer than 1 MB"):
+        await ask(server, on_text=lambda _: None)
 
 
 async def test_an_announced_length_that_no_honest_answer_has_is_not_read(server: EndpointServer) -> None:
@@ -984,6 +994,22 @@ async def test_congestion_makes_room_and_nobody_else_waits_for_who_was_told_to_w
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await client.close()
+
+
+@pytest.mark.parametrize("sign", [complaint(429, "slow down"), complaint(503, "busy"), es.never])
+async def test_signs_of_congestion_halve_the_calls_in_flight(server: EndpointServer, sign: es.Reply) -> None:
+    async def slow(request: Any) -> Any:
+        await asyncio.sleep(0.02)
+        return await said()(request)
+
+    server.script = [sign, slow]
+    client = provider(server, connections=8, timeout_s=1.0)
+    await client.open()
+    await client.send(chat())
+    server.peak = 0
+    await asyncio.gather(*(client.send(chat(seed=i)) for i in range(12)))
+    await client.close()
+    assert 4 <= server.peak < 8
 
 
 async def test_a_cancelled_call_gives_its_place_back(server: EndpointServer) -> None:

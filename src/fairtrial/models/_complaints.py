@@ -31,6 +31,13 @@ NOT_TAKEN = re.compile(
 ROLE_NOT_TAKEN = re.compile(r"(?i)'?(system|developer|assistant)'? (?:role|message)|messages\[\d+\]\.role")
 
 
+REMEDIES = {
+    "temperature": 'Write temperature = "default" on the contestant.',
+    "max_completion_tokens": "Remove max_tokens from the contestant.",
+}
+LOGPROBS_STEP = "It gives no log-probabilities: as a judge, set read = 'verdict' on the evaluator."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """The body of an error, read from any of the shapes in use."""
@@ -102,7 +109,7 @@ class Caller:
 
     def quote(self, said: str) -> str:
         """A server's words, made safe to repeat: one line, the key masked, cut."""
-        clean = " ".join("".join(c if c.isprintable() else " " for c in said[: 20 * LONGEST]).split())
+        clean = " ".join("".join(c if c.isprintable() else " " for c in said[: 4 * LONGEST]).split())
         if self.secret is not None:
             clean = self.secret.scrub(clean)
         return clean if len(clean) <= LONGEST else clean[:LONGEST] + "…"
@@ -187,10 +194,3 @@ def _check_parameters(complaint: Complaint, said: str, sent: Mapping[str, object
             where=caller.endpoint,
             next_step="Use a strategy or persona without a system message.",
         )
-
-
-REMEDIES = {
-    "temperature": 'Write temperature = "default" on the contestant.',
-    "max_completion_tokens": "Remove max_tokens from the contestant.",
-}
-LOGPROBS_STEP = "It gives no log-probabilities: as a judge, set read = 'verdict' on the evaluator."

@@ -101,7 +101,7 @@ def body_of(request: Request, model: str, dialect: Dialect, *, stream: bool = Fa
         body["stream"] = True
         if dialect.usage_in_stream:
             body["stream_options"] = {"include_usage": True}
-    return body | dialect.extra if dialect.extra else body
+    return {**body, **dialect.extra} if dialect.extra else body
 
 
 def encode(body: Mapping[str, object]) -> bytes:
