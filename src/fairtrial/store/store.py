@@ -93,7 +93,7 @@ class Store(Reader):
         self._writer.flush()
 
     def settle(self) -> None:
-        """A read sees everything put before."""
+        """A read sees everything put before, so it waits for the disk; keep reads out of busy loops."""
         self.flush()
 
     # The response cache
@@ -113,9 +113,8 @@ class Store(Reader):
 
     def record(self, key: str, request: Request, completion: Completion) -> None:
         """Record a completion; the first one recorded under a key stays."""
-        if key in self._fresh:
+        if self.recall(key) is not None or self._fresh.setdefault(key, completion) is not completion:
             return
-        self._fresh[key] = completion
         if self._known is not None:
             self._known[_slot(key)] = 1
         self._put(tables.calls, (key, to_json(request), to_json(completion)))

@@ -26,11 +26,11 @@ from fairtrial.store.tables import WRITE_ORDER, jobs
 Row = tuple[Any, ...]
 
 _COMPANY_SECONDS = 0.1  # how long a first row waits for others
-_COMPANY_ROWS = 500  # … unless there are this many already
+_COMPANY_ROWS = 1000  # … unless there are this many already
 _LAG_SECONDS = 0.5  # `put` waits when the oldest row has waited this long,
 _MOST_ROWS = 4096  # … or this many rows wait,
 _MOST_BYTES = 32_000_000  # … or this much
-_GROUPS = (256, 16, 1)  # rows a statement: few sizes, so that each is prepared once
+_GROUPS = (256, 128, 64, 32, 16, 8, 4, 2, 1)  # rows a statement: few sizes, so that each is prepared once
 
 
 class _Batch:
@@ -91,9 +91,11 @@ class Writer:
             FairtrialError: It could not be written.
         """
         with self._turn:
-            target = self._taken + (1 if self._batch.count else 0)
-            self._hurry = True
-            self._turn.notify_all()
+            target = self._taken
+            if self._batch.count:
+                target += 1
+                self._hurry = True
+                self._turn.notify_all()
             self._turn.wait_for(lambda: self._error or self._durable >= target)
             self._raise_error()
 
