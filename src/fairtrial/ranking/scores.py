@@ -156,6 +156,6 @@ def _fit(scores: np.ndarray, paired: PairedScores, *, alpha: float, draws: int, 
         again = paired_bootstrap(scores, alpha=alpha, seed=seed)
         shared = paired.items > 0
         ends = ((paired.single.lower, again.lower), (paired.single.upper, again.upper))
-        gap = max(float(np.abs(one - other)[shared].max(initial=0.0)) for one, other in ends)
+        gap = max(float(np.abs(one[shared] - other[shared]).max(initial=0.0)) for one, other in ends)
         facts["cross_check"] = {"method": "bootstrap over items, single intervals", "largest_gap": gap}
     return facts

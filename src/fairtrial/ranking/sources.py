@@ -31,7 +31,7 @@ def as_battles(source: Any) -> Battles:
         columns = {str(name): list(source[name]) for name in source.columns}
     else:
         raise BadInput(
-            f"votes cannot be read from a {type(source).__name__}.",
+            f"votes cannot be read from an object of type {type(source).__name__}.",
             next_step="Pass a file, a dict of columns, a data frame, an Arrow table, or Battles.",
         )
     return Battles.from_columns(columns)

@@ -17,8 +17,10 @@ Column = Sequence[object]
 
 def missing(value: object) -> bool:
     """True for an empty field: None, an empty text, NaN, and the missing markers of data frames."""
-    if value is None or value == "":
+    if value is None:
         return True
+    if isinstance(value, str):
+        return not value
     if isinstance(value, float):
         return math.isnan(value)
     return type(value).__name__ in {"NAType", "NaTType"}

@@ -13,7 +13,7 @@ import numpy as np
 from fairtrial.core import BadInput, nearest
 from fairtrial.stats._arrays import FloatArray, IntArray
 from fairtrial.stats.battles import A_WINS, B_WINS, TIE
-from fairtrial.stats.graph import tie_weight_bounded
+from fairtrial.stats.graph import connectivity, tie_weight_bounded
 
 Ties = Literal["davidson", "half"]
 TIE_MODELS: tuple[Ties, ...] = ("davidson", "half")
@@ -92,6 +92,8 @@ def fit_bradley_terry(cells: FloatArray, *, ties: str = "davidson") -> BradleyTe
             connected (`graph.connectivity`), nothing but ties, a tie weight without bound (`tie_weight_bounded`).
     """
     davidson = known_ties(ties) == "davidson"
+    if not connectivity(cells).connected:
+        raise BadInput("the models are not linked both ways by wins or ties: no joint strengths exist.")
     wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
     tied = cells[:, :, TIE] + cells[:, :, TIE].T
     if wins.sum() == 0:
@@ -164,7 +166,7 @@ def _newton(likelihood: _Likelihood) -> BradleyTerry:
     value = likelihood.value(point)
     for step_count in range(1, MAX_STEPS + 1):  # noqa: B007  the count is reported
         gradient, information = likelihood.derivatives(point)
-        step = solve_shifted(information, gradient, size)
+        step = _solve_shifted(information, gradient, size)
         scale = 1.0
         while (trial := likelihood.value(point + scale * step)) < value - 1e-9 * abs(value) and scale > 1e-6:
             scale /= 2
@@ -187,21 +189,15 @@ def _newton(likelihood: _Likelihood) -> BradleyTerry:
     )
 
 
-def solve_shifted(information: FloatArray, right: FloatArray, size: int) -> FloatArray:
+def _solve_shifted(information: FloatArray, right: FloatArray, size: int) -> FloatArray:
     """Solve information x = right although a common shift of the first `size` parameters changes nothing.
 
     The shift's direction gets curvature of its own; solutions for right sides that sum to 0 over the strengths don't
     depend on how much.
-
-    Raises:
-        BadInput: When the models are not connected, so that more than the shift is undetermined.
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+    from scipy.linalg import cho_factor, cho_solve
 
-    try:
-        return np.asarray(cho_solve(cho_factor(pinned(information, size)), right))
-    except LinAlgError:
-        raise BadInput("the models are not connected by votes: no joint strengths exist.") from None
+    return np.asarray(cho_solve(cho_factor(pinned(information, size)), right))
 
 
 def pinned(information: FloatArray, size: int) -> FloatArray:

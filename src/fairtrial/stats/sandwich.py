@@ -217,12 +217,9 @@ def _presence(battles: Battles, cluster: IntArray, count: int) -> tuple[IntArray
 def _guard(fit: BradleyTerry, size: int, votes: FloatArray, appear: IntArray) -> FloatArray:
     """(K,) variance added to each strength (see `clustered_covariance`).
 
-    A pseudo-vote moves strength i by about r_i = V_ii K / (K - 1), V the inverse information; a pseudo-cluster moves it
-    as far as the n_i / G_i votes of a typical cluster would by chance, r_i sqrt(n_i / G_i). For two models and one vote
-    a prompt this is the variance that two pseudo-items add.
+    A vote that is all surprise moves strength i by about r_i = (1 - 1 / K) / H_ii; a pseudo-cluster moves it as far as
+    the n_i / G_i votes of a typical cluster would by chance, r_i sqrt(n_i / G_i). For two models and one vote a prompt
+    this is the variance that two pseudo-items add.
     """
-    inverse = np.linalg.inv(pinned(fit.information, size))[:size, :size]
-    centred = inverse - inverse.mean(axis=0, keepdims=True)
-    centred = centred - centred.mean(axis=1, keepdims=True)
-    per_cluster = votes / np.maximum(appear, 1)
-    return np.asarray(per_cluster * (np.diag(centred) * size / (size - 1)) ** 2)
+    reach = (1 - 1 / size) / np.diag(fit.information)[:size]
+    return np.asarray(votes / np.maximum(appear, 1) * reach**2)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from fairtrial.core import BadInput
 
+FORESEEABLE = 1000.0
+"""How many times narrower an interval may have to get for a number of further items to be worth saying."""
 Word = Literal["better", "worse", "equivalent", "inconclusive"]
 
 
@@ -54,4 +56,5 @@ def _more_items(estimate: float, half_width: float, margin: float, items: int) -
     target = max(abs(estimate), margin - abs(estimate))
     if not (math.isfinite(half_width) and target > 0 and items > 0):
         return None
-    return max(1, math.ceil(items * (half_width / target) ** 2) - items)
+    wanted = half_width / target
+    return max(1, math.ceil(items * wanted**2) - items) if wanted < FORESEEABLE else None
