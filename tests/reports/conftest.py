@@ -298,8 +298,8 @@ def report_of(
     n = len(asked)
     failures = []
     for cid in ids.values():
-        for reason in ("truncated", "refused", "failed"):
-            count = sum(s["reason"] == reason for s in scores if s["contestant"] == cid)
+        for reason in ("truncated", "refused", "failed: crashed"):
+            count = sum(s["reason"] == reason.split(":")[0] for s in scores if s["contestant"] == cid)
             if count:
                 failures.append({"contestant": cid, "reason": reason, "count": count, "n": n})
     contestants = [

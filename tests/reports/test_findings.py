@@ -2,6 +2,7 @@ import dataclasses
 
 from fairtrial.core import Board, BoardModel, Difference
 from fairtrial.reports import chart_titles, findings
+from fairtrial.reports.figures import figures
 from fairtrial.reports.words import say
 
 
@@ -88,3 +89,31 @@ def test_cheaper_winners_are_found_first():
     both = (difference("better", a="x", b="z"), difference("better", a="x", b="y"))
     assert say(chart_titles.cost(board(*rows, differences=both), "tokens")) == "x beats y at lower cost"
     assert say(chart_titles.cost(board(*rows, differences=both[:1]), "tokens")) == "x beats z at higher cost"
+
+
+def test_two_boards_of_one_kind_keep_apart(make_up):
+    _, report = make_up()
+    one, other = (dataclasses.replace(report.boards[1], view={"scorer": name}) for name in ("exact", "f1"))
+    both = dataclasses.replace(report, boards=(one, report.boards[0], other))
+    assert list(findings.keyed_boards(both)) == ["scorer", "scorer-2", "judge"]
+    assert say(findings.board_name(other)) == "Scorers: answers against references (f1)"
+    keys = [figure.key for figure in figures(both)]
+    assert len(keys) == len(set(keys))
+    assert "board-scorer-2" in keys
+
+
+def test_reasons_keep_their_detail_and_judges_their_names():
+    assert say(findings.reason("failed: crashed\x1b")) == "failed: crashed⟨ESC⟩"
+    assert say(findings.reason("truncated"), "ko") == "토큰 한도에서 잘림"
+    assert findings.reason("melted") == "melted"
+    assert findings.judge_name({"evaluator": "judge:x:sha256:0"}) == "judge:x:sha256:0"
+    assert findings.judge_name({"evaluator": "judge:x:sha256:0", "name": "x"}) == "x"
+
+
+def test_a_measure_without_evidence_is_none():
+    card = {"first_rate": {"estimate": 0.5, "ci": [0.4, 0.6], "n": 9}, "consistency": None}
+    assert [(name, rate is None) for name, rate in findings.measures(card)] == [
+        ("first_rate", False),
+        ("consistency", True),
+        ("agreement", True),
+    ]

@@ -5,9 +5,10 @@ Read `strata` first. A chart without a finding says what it shows, and claims no
 
 from fairtrial.core import Board, Report
 from fairtrial.core.flow import Params
-from fairtrial.reports.findings import decided, headline, is_whole, namer
+from fairtrial.reports.findings import decided, headline, is_whole, judge_name, namer
+from fairtrial.reports.findings import reason as reason_of
 from fairtrial.reports.marks import visible
-from fairtrial.reports.words import Sentence, known, sentence
+from fairtrial.reports.words import Sentence, sentence
 
 _UNBIASED = 0.5
 
@@ -57,9 +58,9 @@ def judges(cards: tuple[Params, ...]) -> Sentence:
     for card in cards:
         low, high = ((card.get("first_rate") or {}).get("ci")) or (None, None)
         if low is not None and low > _UNBIASED:
-            return sentence("chart.judges.first", name=visible(card["evaluator"]))
+            return sentence("chart.judges.first", name=judge_name(card))
         if high is not None and high < _UNBIASED:
-            return sentence("chart.judges.second", name=visible(card["evaluator"]))
+            return sentence("chart.judges.second", name=judge_name(card))
     return sentence("chart.judges.none")
 
 
@@ -71,7 +72,7 @@ def failures(report: Report) -> Sentence:
     return sentence(
         "chart.failures.most",
         name=namer(report)(worst["contestant"]),
-        reason=known("reason", worst["reason"]),
+        reason=reason_of(worst["reason"]),
         count=worst["count"],
         n=worst["n"],
     )

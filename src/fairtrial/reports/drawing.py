@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from fairtrial.core import Board, BoardModel
 from fairtrial.core.flow import Params
-from fairtrial.reports.findings import span
+from fairtrial.reports.findings import judge_name, measures, reason, span
 from fairtrial.reports.marks import has_hangul, romanised, visible
 from fairtrial.reports.svg import korean_font
 from fairtrial.reports.typeset import estimate_of
@@ -288,23 +288,20 @@ def judges(pen: Pen, cards: Sequence[Params]) -> Any:
     """Each judge's position rate, consistency and agreement on one axis, 0.5 marked."""
     import altair as alt
 
-    measures = ("first_rate", "consistency", "agreement")
     panels = []
     for card in cards:
         values = []
-        for measure in measures:
-            rate = card.get(measure) or {}
-            empty = rate.get("estimate") is None
-            dot = _dot(rate.get("estimate"), (None, None) if empty else rate["ci"], (0, 1))
-            label = pen.word(f"judge.{measure}") + (f"  n = {rate['n']}" if "n" in rate else "")
-            values.append({"row": label, "note": pen.word("no_evidence") if empty else None, **dot})
+        for measure, rate in measures(card):
+            dot = _dot(rate["estimate"], rate["ci"], (0, 1)) if rate else _dot(None, (None, None), (0, 1))
+            label = pen.word(f"judge.{measure}") + (f"  n = {rate['n']}" if rate else "")
+            values.append({"row": label, "note": None if rate else pen.word("no_evidence"), **dot})
         order = [value["row"] for value in values]
         dots = _dots(
             pen, values, y=alt.Y("row:N", sort=order, title=None), domain=(0, 1), title=pen.word("chart.axis.rate")
         )
         half = alt.Chart(pen.data([{"half": 0.5}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="half:Q")
-        heading = alt.TitleParams(text=pen.label(card["evaluator"]), fontSize=12.5, offset=6, anchor="start")
-        panels.append((half + dots).properties(width=330, height=_ROW * len(measures), title=heading))
+        heading = alt.TitleParams(text=pen.label(judge_name(card)), fontSize=12.5, offset=6, anchor="start")
+        panels.append((half + dots).properties(width=330, height=_ROW * len(values), title=heading))
     return alt.vconcat(*panels, spacing=20)
 
 
@@ -312,7 +309,7 @@ def failures(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) ->
     """Answers that failed, a bar for each contestant and reason."""
     import altair as alt
 
-    texts = [f"{name_of(row['contestant'])} · {say(known('reason', row['reason']), pen.lang)}" for row in rows]
+    texts = [f"{name_of(row['contestant'])} · {say(reason(row['reason']), pen.lang)}" for row in rows]
     values = [
         {"row": label, "count": row["count"], "text": f"{row['count']} / {row['n']}"}
         for label, row in zip(_long_labels(pen, texts), rows, strict=True)

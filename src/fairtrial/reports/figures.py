@@ -10,7 +10,7 @@ from typing import Any
 
 from fairtrial.core import Board, Report
 from fairtrial.reports import chart_titles, drawing
-from fairtrial.reports.findings import board_n, boards_in_order, headline_board, namer, span
+from fairtrial.reports.findings import board_n, headline_board, keyed_boards, namer, span
 from fairtrial.reports.marks import has_hangul, romanised
 from fairtrial.reports.svg import korean_font, tidy
 from fairtrial.reports.words import Language, Sentence, say, sentence
@@ -60,9 +60,9 @@ def render(figure: Figure, *, lang: Language, titled: bool) -> str:
 def figures(report: Report) -> list[Figure]:
     """What there is to draw, in reading order; a chart without evidence is absent."""
     found: list[Figure] = []
-    for board in boards_in_order(report):
+    for key, board in keyed_boards(report).items():
         if board.models:
-            found.extend(_board_figures(board))
+            found.extend(_board_figures(key, board))
     for by in ("category", "language"):
         rows = [row for row in report.strata if row["by"] == by]
         if len({row["value"] for row in rows}) > (by == "language"):  # one language alone repeats the board
@@ -77,11 +77,11 @@ def figures(report: Report) -> list[Figure]:
     return found
 
 
-def _board_figures(board: Board) -> list[Figure]:
+def _board_figures(key: str, board: Board) -> list[Figure]:
     n = span(board_n(board))
     pictures = [
         Figure(
-            key=f"board-{board.evidence}",
+            key=f"board-{key}",
             title=chart_titles.board(board),
             caption=sentence("chart.board.caption", n=n),
             draw=lambda pen: drawing.whiskers(pen, board),
@@ -91,7 +91,7 @@ def _board_figures(board: Board) -> list[Figure]:
         caption = sentence("chart.matrix.caption", n=n)
         title = chart_titles.matrix(board)
         draw = lambda pen: drawing.matrix(pen, board)  # noqa: E731 - one line in both places
-        pictures.append(Figure(key=f"matrix-{board.evidence}", title=title, caption=caption, draw=draw))
+        pictures.append(Figure(key=f"matrix-{key}", title=title, caption=caption, draw=draw))
     return pictures
 
 

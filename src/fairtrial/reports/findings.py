@@ -6,9 +6,10 @@ Read `headline` first. Nothing here compares estimates to decide who is better; 
 from collections.abc import Callable
 
 from fairtrial.core import Board, Difference, Report
+from fairtrial.core.flow import Params
 from fairtrial.reports.marks import visible
 from fairtrial.reports.typeset import interval, number
-from fairtrial.reports.words import Sentence, catalogue, sentence
+from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")
 _SHOWN = 6
@@ -24,6 +25,42 @@ def boards_in_order(report: Report) -> list[Board]:
     """Whole boards, the headline's kind of evidence first: human, scorer, judge, combined. Kinds are never pooled."""
     whole = [board for board in report.boards if is_whole(board)]
     return sorted(whole, key=lambda board: _ORDER.index(board.evidence))
+
+
+def keyed_boards(report: Report) -> dict[str, Board]:
+    """Whole boards by a name that is unique on a page: ``scorer``, ``judge``, ``judge-2``."""
+    keyed: dict[str, Board] = {}
+    for board in boards_in_order(report):
+        same = sum(other.evidence == board.evidence for other in keyed.values())
+        keyed[f"{board.evidence}-{same + 1}" if same else board.evidence] = board
+    return keyed
+
+
+def board_name(board: Board) -> Sentence:
+    """The kind of evidence and what was selected of it, for example one judge's votes."""
+    kind = sentence(f"board.{board.evidence}")
+    view = names([value for value in board.view.values() if value != "all"])
+    return sentence("board.named", kind=kind, view=view) if view else kind
+
+
+def reason(words: str) -> Sentence | str:
+    """Why an answer failed: ``truncated``, or ``failed: crashed`` with a detail after the colon."""
+    kind, colon, detail = words.partition(": ")
+    known_kind = known("reason", kind)
+    return sentence("reason.detail", reason=known_kind, detail=visible(detail)) if colon else known_kind
+
+
+def judge_name(card: Params) -> str:
+    """A judge's short name where the trial gave one, else its evaluator id."""
+    return visible(card.get("name") or card["evaluator"])
+
+
+def measures(card: Params) -> list[tuple[str, Params | None]]:
+    """What is measured of a judge, by catalogue key; None where there is no evidence."""
+    always = ("first_rate", "consistency", "agreement")
+    extra = ("single_order_agreement",) if "single_order_agreement" in card else ()
+    found = [(name, card.get(name)) for name in (*always, *extra)]
+    return [(name, rate if rate and rate.get("estimate") is not None else None) for name, rate in found]
 
 
 def headline_board(report: Report) -> Board | None:

@@ -36,7 +36,7 @@ def print_board(board: Board, console: Console, *, title: str = "", scope: bool 
         scope: Whether scope, refusals and excluded votes follow the table.
         lang: Language of the words around the numbers.
     """
-    console.print(Text(visible(title) if title else say(f"board.{board.evidence}", lang), style="bold"))
+    console.print(Text(visible(title) if title else say(findings.board_name(board), lang), style="bold"))
     if board.models:
         console.print(_table(board, console, lang))
     else:
@@ -186,18 +186,14 @@ def _small_print(board: Board, lang: Language) -> list[str]:
 def _print_judges(cards: Sequence[Params], console: Console, lang: Language) -> None:
     for card in cards:
         console.print()
-        console.print(Text(f"{say('section.judges', lang)}: {visible(card['evaluator'])}", style="bold"))
+        console.print(Text(f"{say('section.judges', lang)}: {findings.judge_name(card)}", style="bold"))
         table = _plain_table(4)
-        for measure in ("first_rate", "consistency", "agreement"):
-            rate = card.get(measure) or {}
-            if rate.get("estimate") is None:
+        for measure, rate in findings.measures(card):
+            if rate is None:
                 cells = (say("no_evidence", lang), "", "")
             else:
-                cells = (
-                    f"{number(rate['estimate'], 'score')}%",
-                    interval(tuple(rate["ci"]), "score"),
-                    f"n = {rate['n']}",
-                )
+                share, ci = number(rate["estimate"], "score"), interval(tuple(rate["ci"]), "score")
+                cells = (f"{share}%", ci, f"n = {rate['n']}")
             table.add_row(Text(say(f"judge.{measure}", lang)), *(Text(cell) for cell in cells))
         console.print(table)
         counts = [say(sentence(f"judge.{name}", n=card[name]), lang) for name in ("battles", "ties", "invalid")]
@@ -213,7 +209,7 @@ def _print_failures(report: Report, console: Console, lang: Language) -> None:
     table = _plain_table(3)
     name_of = findings.namer(report)
     for row in report.failures:
-        reason = _say(known("reason", row["reason"]), lang)
+        reason = _say(findings.reason(row["reason"]), lang)
         table.add_row(
             Text(name_of(row["contestant"])), Text(reason), Text(f"{row['count']} / {row['n']}", justify="right")
         )
