@@ -318,7 +318,8 @@ def report_of(
         for cid in ids.values()
     ]  # fmt: skip
     judge = {
-        "evaluator": JUDGE, "model": "embedded/smollm2-135m", "n": 30, "battles": 30, "first_rate": rate(29, 30), "consistency": rate(2, 30),
+        "evaluator": JUDGE, "name": "smollm2", "single_order_agreement": rate(26, 50), "same_text": 2, "model": "embedded/smollm2-135m", "n": 30, "battles": 30,
+        "first_rate": rate(29, 30), "consistency": rate(2, 30),
         "agreement": rate(17, 25), "invalid": 3, "ties": 4, "method": "token probabilities, both orders averaged",
     }  # fmt: skip
     return Report(

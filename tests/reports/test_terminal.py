@@ -67,6 +67,7 @@ def test_the_summary_says_verdict_judges_and_failures(make_up):
     assert "What cannot be said" in text
     assert "chose the answer shown first" in text
     assert "96.7%" in text
+    assert "each order alone" in text
     assert "n = 25" in text
     assert "cut by the token limit" in text
     assert text.index("Scorers") < text.index("Judge models' opinion")
