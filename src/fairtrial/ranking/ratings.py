@@ -26,6 +26,7 @@ from fairtrial.stats import (
     clustered_covariance,
     connectivity,
     fit_bradley_terry,
+    t_reach,
     tie_weight_bounded,
     tiers,
 )
@@ -197,9 +198,7 @@ def _show(
     hanging: np.ndarray,
     alpha: float,
 ) -> None:
-    from scipy.stats import t
-
-    reach = t.isf(alpha / 2, np.diag(df)) * np.sqrt(np.diag(covariance))
+    reach = t_reach(alpha, np.diag(df)) * np.sqrt(np.diag(covariance))
     index = list(part)
     canvas.theta[index] = np.where(hanging, np.nan, theta)
     canvas.lower[index] = np.where(hanging, -np.inf, theta - reach)

@@ -4,6 +4,7 @@ Votes become columns (`Battles`), columns become K x K x outcome counts, counts 
 intervals, intervals become rank sets and verdicts. Scores on the same items take the paired road instead.
 """
 
+from fairtrial.stats._tails import t_reach
 from fairtrial.stats.battles import (
     A_WINS,
     ABSTAIN,
@@ -58,6 +59,7 @@ __all__ = [
     "pass_at_k",
     "proportion",
     "rank_sets",
+    "t_reach",
     "tie_weight_bounded",
     "tiers",
     "verdict",

@@ -195,9 +195,7 @@ def _solve_shifted(information: FloatArray, right: FloatArray, size: int) -> Flo
     The shift's direction gets curvature of its own; solutions for right sides that sum to 0 over the strengths don't
     depend on how much.
     """
-    from scipy.linalg import cho_factor, cho_solve
-
-    return np.asarray(cho_solve(cho_factor(pinned(information, size)), right))
+    return np.asarray(np.linalg.solve(pinned(information, size), right), dtype=np.float64)
 
 
 def pinned(information: FloatArray, size: int) -> FloatArray:

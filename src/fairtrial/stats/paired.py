@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fairtrial.core import BadInput
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray
+from fairtrial.stats._tails import t_reach, two_sided
 from fairtrial.stats.simultaneous import DRAWS, PairIntervals, pair_level
 
 BOOTSTRAP_DRAWS = 2000
@@ -91,9 +92,7 @@ def _covariance(filled: FloatArray, mask: FloatArray) -> FloatArray:
 def _intervals(
     estimate: FloatArray, centre: FloatArray, error: FloatArray, items: FloatArray, level: float
 ) -> PairIntervals:
-    from scipy.stats import t
-
-    reach = t.isf(level / 2, np.maximum(items - 1, 1)) * error
+    reach = t_reach(level, np.maximum(items - 1, 1)) * error
     lower = np.where(items > 0, np.maximum(centre - reach, -1.0), -np.inf)
     upper = np.where(items > 0, np.minimum(centre + reach, 1.0), np.inf)
     return PairIntervals(estimate=estimate, lower=lower, upper=upper, level=level)
@@ -113,8 +112,6 @@ def paired_bootstrap(
         draws: Resamples.
         seed: Seed of the resampling.
     """
-    from scipy.stats import norm, t
-
     scores = checked(matrix)
     count, size = scores.shape
     known = ~np.isnan(scores)
@@ -125,7 +122,7 @@ def paired_bootstrap(
     weights = (rng.multinomial(padded, np.full(padded, 1 / padded), min(block, draws - at)) for at in starts)
     sample = np.concatenate([_resampled(scores, known, part.astype(np.float64)) for part in weights])
     items = known.T.astype(np.int64) @ known.astype(np.int64)
-    level: FloatArray = np.asarray(2 * norm.sf(t.isf(alpha / 2, np.maximum(items - 1, 1))))
+    level = two_sided(t_reach(alpha, np.maximum(items - 1, 1)))
     lower, upper = np.full((size, size), -np.inf), np.full((size, size), np.inf)
     estimate = np.full((size, size), np.nan)
     for i, j in zip(*np.nonzero(items), strict=True):

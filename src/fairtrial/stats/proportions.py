@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fairtrial.core import BadInput
 from fairtrial.stats._arrays import FloatArray, tally
+from fairtrial.stats._tails import beta_quantile, t_reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +73,12 @@ def _effective_n(totals: FloatArray, sizes: FloatArray) -> float:
 
 
 def _wilson(mean: float, n: float, *, df: int, alpha: float) -> tuple[float, float]:
-    from scipy.stats import beta, t
-
-    z2 = float(t.isf(alpha / 2, df)) ** 2
+    z2 = float(t_reach(alpha, df)) ** 2
     centre = (mean + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (mean * (1 - mean) / n + z2 / (4 * n**2))) / (1 + z2 / n)
     yes, no = mean * n, (1 - mean) * n
-    low = float(beta.ppf(alpha, yes, no + 1)) if yes > 0 else 0.0
-    high = float(beta.ppf(1 - alpha, yes + 1, no)) if no > 0 else 1.0
+    low = beta_quantile(alpha, yes, no + 1) if yes > 0 else 0.0
+    high = beta_quantile(1 - alpha, yes + 1, no) if no > 0 else 1.0
     lower = 0.0 if yes <= 0 else max(0.0, min(float(centre - half), low))
     upper = 1.0 if no <= 0 else min(1.0, max(float(centre + half), high))
     return lower, upper

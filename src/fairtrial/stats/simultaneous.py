@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray
+from fairtrial.stats._tails import t_reach, two_sided
 
 DRAWS = 4000
 _TINY = 1e-24
@@ -46,8 +47,6 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
         draws: Number of draws; 4,000 leave a Monte Carlo error of 0.0034 on alpha = 0.05.
         seed: Seed of the draws.
     """
-    from scipy.stats import norm
-
     size = len(covariance)
     if size <= 2:  # a single pair needs no allowance
         return alpha
@@ -62,7 +61,7 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
         np.maximum(largest, gaps.max(axis=1), out=largest)
     quantile = float(np.quantile(largest, 1 - alpha))
     pairs = size * (size - 1) / 2
-    return float(np.clip(2 * norm.sf(quantile), alpha / pairs, alpha))
+    return float(np.clip(two_sided(quantile), alpha / pairs, alpha))
 
 
 def difference_variance(covariance: FloatArray) -> FloatArray:
@@ -90,11 +89,9 @@ def all_pairs(
         draws: Draws behind the critical value.
         seed: Seed of the draws.
     """
-    from scipy.stats import t
-
     level = pair_level(covariance, alpha=alpha, draws=draws, seed=seed)
     gap = estimate[:, None] - estimate[None, :]
-    reach = t.isf(level / 2, df) * np.sqrt(difference_variance(covariance))
+    reach = t_reach(level, df) * np.sqrt(difference_variance(covariance))
     return PairIntervals(estimate=gap, lower=gap - reach, upper=gap + reach, level=level)
 
 
