@@ -31,7 +31,7 @@ def sentence(key: str, **params: "str | int | Sentence") -> Sentence:
 @cache
 def catalogue(language: Language) -> dict[str, str]:
     """Every text in one language, by key."""
-    text = files("fairtrial.reports").joinpath("words", f"{language}.json").read_text(encoding="utf-8")
+    text = files("fairtrial.reports").joinpath("catalogue", f"{language}.json").read_text(encoding="utf-8")
     entries: dict[str, str] = json.loads(text)
     return entries
 
