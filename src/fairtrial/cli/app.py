@@ -4,12 +4,12 @@ Read `run` first. `--json` prints one JSON object on stdout; text for people goe
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from fairtrial.cli.models import models_app
-from fairtrial.cli.output import as_json, console, show_report, table
+from fairtrial.cli.output import as_json, console, save_picture, show_report, table
 
 app = typer.Typer(
     help="Every model gets a fair trial: evidence, honest rankings, signed verdicts.",
@@ -148,7 +148,7 @@ def _print_estimate(plan: Any, json: bool) -> None:
 def rank(
     file: Annotated[Path | None, typer.Argument(help="Battles: CSV, JSONL or Parquet, one row a vote.")] = None,
     lab: Annotated[Path | None, typer.Option("--lab", help="Rank the judges' votes of a lab's latest report.")] = None,
-    ties: Annotated[str, typer.Option(help="davidson or half.")] = "davidson",
+    ties: Annotated[Literal["davidson", "half"], typer.Option(help="Model of ties.")] = "davidson",
     cluster: Annotated[str, typer.Option(help="What votes are clustered by.")] = "prompt",
     seed: Annotated[int, typer.Option(help="Seed of the simultaneous intervals.")] = 0,
     json: JsonOption = False,
@@ -171,6 +171,7 @@ def report(
     lab: LabOption = DEFAULT_LAB,
     rewrite: Annotated[bool, typer.Option("--rewrite", help="Render page and charts anew and sign again.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the lab's reports.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Save what is printed as an SVG picture, too.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Show a report's boards and where it lies."""
@@ -189,6 +190,8 @@ def report(
         name = desk.rewrite(name).name
     directory, found = desk.report(name)
     show_report(found, directory, json=json)
+    if picture is not None:
+        save_picture(found, picture)
 
 
 @app.command()

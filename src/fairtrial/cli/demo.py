@@ -50,7 +50,7 @@ def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: 
 def _add_endpoint(raw: dict[str, Any], endpoint: str, models: list[str], tell: Any) -> None:
     from fairtrial.models.openai import served_models
 
-    served = asyncio.run(served_models(endpoint))
+    served = asyncio.run(served_models(endpoint, allow_private=True))
     if not served:
         raise BadInput("the endpoint lists no models.", where=endpoint, next_step="Pull or load one there first.")
     tell.print(f"{endpoint} serves: {', '.join(served[:20])}{' …' if len(served) > 20 else ''}", highlight=False)

@@ -56,6 +56,19 @@ def show_report(report: "Report", directory: Path, *, json: bool) -> None:
     screen.print(f"Check:  fairtrial verify {directory}", highlight=False, soft_wrap=True)
 
 
+def save_picture(report: "Report", path: Path) -> None:
+    """What `show_report` prints, as an SVG picture of a terminal 100 columns wide."""
+    import io
+
+    from rich.console import Console
+
+    from fairtrial.reports import print_report_summary
+
+    screen = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+    print_report_summary(report, screen)
+    path.write_text(screen.export_svg(title=f"fairtrial report · {report.name}"), encoding="utf-8")
+
+
 def fail(error: Exception) -> int:
     """Say on stderr what went wrong and what to try; the exit code for it."""
     if isinstance(error, FairtrialError):

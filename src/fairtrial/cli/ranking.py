@@ -5,9 +5,10 @@ from pathlib import Path
 from fairtrial.cli.output import as_json, console
 from fairtrial.core import Board
 from fairtrial.ranking import board_json, rank
+from fairtrial.stats import Ties
 
 
-def rank_file(file: Path, *, ties: str, cluster: tuple[str, ...], seed: int, json: bool) -> None:
+def rank_file(file: Path, *, ties: Ties, cluster: tuple[str, ...], seed: int, json: bool) -> None:
     """Rank the battles of a file."""
     _show(rank(file, ties=ties, cluster=cluster, seed=seed), str(file), json=json)
 
