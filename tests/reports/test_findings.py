@@ -117,3 +117,11 @@ def test_a_measure_without_evidence_is_none():
         ("consistency", True),
         ("agreement", True),
     ]
+
+
+def test_a_narrow_scope_is_a_limit_and_a_wide_one_is_a_claim():
+    narrow = board(row("x", (1, 2)), row("y", (1, 2)), differences=(difference("inconclusive", 0.0),))
+    wide = dataclasses.replace(narrow, scope="population")
+    assert findings.scope(narrow) in findings.cannot_be_said(narrow)
+    assert findings.scope(wide) in findings.can_be_said(wide)
+    assert findings.scope(wide) not in findings.cannot_be_said(wide)

@@ -13,6 +13,7 @@ from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")
 _SHOWN = 6
+_WIDEST = "population"
 _STRATA = ("category", "language")
 
 
@@ -141,7 +142,8 @@ def can_be_said(board: Board | None) -> list[Sentence]:
     said = [comparison(item) for item in settled[:_SHOWN]]
     if len(settled) > _SHOWN:
         said.append(sentence("verdict.more", n=len(settled) - _SHOWN))
-    return said or [sentence("verdict.nothing")]
+    said = said or [sentence("verdict.nothing")]
+    return [*said, scope(board)] if board.scope == _WIDEST else said
 
 
 def cannot_be_said(board: Board | None) -> list[Sentence | str]:
@@ -152,7 +154,8 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     open_ones = sum(item.verdict == "inconclusive" for item in board.differences)
     if open_ones:
         unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(board.differences)))
-    unsaid.append(scope(board))
+    if board.scope != _WIDEST:
+        unsaid.append(scope(board))
     unsaid.extend(visible(refusal) for refusal in board.refusals)
     simulated = [row.name for row in board.models if row.simulated]
     if simulated:
