@@ -9,13 +9,13 @@ import io
 import os
 import socket
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import NamedTuple
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from fairtrial import __version__
 from fairtrial.core import BadInput, FairtrialError
 from fairtrial.models._addresses import AddressPolicy, AddressRefused, GuardedResolver, guarded_socket
 from fairtrial.models._retry import Passing
@@ -62,7 +62,7 @@ class Transport:
         if self._session is not None:
             return
         headers = {
-            hdrs.USER_AGENT: f"fairtrial/{__version__}",
+            hdrs.USER_AGENT: f"fairtrial/{version('fairtrial')}",
             hdrs.ACCEPT_ENCODING: "identity",  # answers are small, unpacking them costs more than sending them
             hdrs.CONTENT_TYPE: "application/json",
         }
