@@ -64,6 +64,7 @@ def load(config: ChildConfig) -> Any:
     params.cache_prompt = config.cache
     params.cache_ram_mib = 0  # prefixes live in the slots; no gigabytes beside them
     params.ui = params.endpoint_slots = False
+    params.fit_params = False  # what was asked for, or a plain failure
     params.verbosity = -1
     return xllamacpp.Server(params)
 

@@ -144,7 +144,7 @@ class Engine:
                 next_step="Try fewer slots or a smaller context; an unknown architecture needs another file.",
             )
         return ModelError(
-            f"the embedded model ended while loading ({_how(process.returncode)}). {self.last_words}".rstrip(),
+            f"the embedded model ended while loading ({how_it_ended(process)}). {self.last_words}".rstrip(),
             kind="crashed",
             passing=True,
             where=where,
@@ -188,7 +188,9 @@ def _end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
     process.stdout.close()
 
 
-def _how(code: int | None) -> str:
+def how_it_ended(process: subprocess.Popen[bytes]) -> str:
+    """In words: by which signal, or with which exit status."""
+    code = process.returncode
     if code is None:
         return "still running"
     return f"signal {-code}" if code < 0 else f"exit status {code}"

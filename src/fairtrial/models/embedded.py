@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal, Self
 
 from fairtrial.core import BadInput, Capabilities, Completion, ModelError, ModelIdentity, Request, nearest
-from fairtrial.models._engine import Engine, EngineNeeds, Running, give_back, share
+from fairtrial.models._engine import Engine, EngineNeeds, Running, give_back, how_it_ended, share
 from fairtrial.models._retry import Retries
 from fairtrial.models._threads import default_threads
 from fairtrial.models.catalog import PulledModel, find
@@ -183,15 +183,16 @@ class EmbeddedProvider:
                 on_text(piece)
 
         for attempt in (1, 2):
-            running, client = await self._connected()
-            listener = hand_over if on_text is not None and not handed else None
+            running: Running | None = None
             try:
+                running, client = await self._connected()
+                listener = hand_over if on_text is not None and not handed else None
                 return self._stamped(await client.send(request, on_text=listener))
             except ModelError as error:
-                if not await asyncio.to_thread(_has_died, running):
+                if running is not None and not await asyncio.to_thread(_has_died, running):
                     raise
                 if attempt == 2:
-                    raise self._crashed(running) from error
+                    raise self._crashed(error, running) from error
         raise AssertionError("unreachable")
 
     async def _connected(self) -> tuple[Running, OpenAIProvider]:
@@ -245,10 +246,12 @@ class EmbeddedProvider:
     def _stamped(self, completion: Completion) -> Completion:
         return replace(completion, fingerprint=self._runtime, served_as="")
 
-    def _crashed(self, running: Running) -> ModelError:
+    def _crashed(self, error: ModelError, running: Running | None) -> ModelError:
+        if running is None:  # it did not even load again, and said why
+            return error
         said = self._engine.last_words if self._engine is not None else ""
         return ModelError(
-            f"the embedded model crashed twice on one call (exit status {running.process.returncode}). {said}".rstrip(),
+            f"the embedded model ended twice during one call ({how_it_ended(running.process)}). {said}".rstrip(),
             kind="crashed",
             passing=True,
             where=f"embedded/{self._name}",
