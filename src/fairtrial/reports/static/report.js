@@ -225,7 +225,7 @@
 
   function battle(one) {
     const names = { a: nameOf(one.a), b: nameOf(one.b) };
-    const element = make("div", "", make("p", "", shown(say("item.battle", names)), make("span", "note", ` · ${one.policy} · p = ${one.p_pair}`)));
+    const element = make("div", "", make("p", "", shown(say("item.battle", names)), make("span", "note", ` · ${one.policy} · p = ${Number(one.p_pair.toPrecision(3))}`)));
     if (!one.votes.length) element.append(make("p", "note", say("item.no_votes")));
     for (const vote of one.votes) {
       const said = vote.status === "graded" ? say(`vote.${vote.grade}`, names) : known("vote", vote.status);
