@@ -77,6 +77,7 @@ class Ask:
         self.usage = Usage()
         self.usd = 0.0
         self.fingerprint = ""
+        self.served_as = ""
         self._repeat = repeat
         self._trial_seed = trial_seed
         self._clock = clock
@@ -133,6 +134,7 @@ class Ask:
         self.usage += done.usage
         self.usd += done.usd
         self.fingerprint = done.fingerprint or self.fingerprint
+        self.served_as = done.served_as or self.served_as
         if done.finish in ("error", "refused"):
             raise CallFailed
         return done
@@ -195,6 +197,7 @@ def _response(ask: Ask, turns: tuple[str, ...], failed: str) -> Response:
         usd=ask.usd,
         style=style(turns[-1]),
         fingerprint=ask.fingerprint,
+        served_as=ask.served_as,
         seconds=ask._clock() - ask.started,  # noqa: SLF001
     )
 

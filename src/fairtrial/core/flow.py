@@ -133,6 +133,8 @@ class Response:
     style: dict[str, int] = field(default_factory=dict)
     """Counts of characters, words, headings, list items, bold, code blocks and emoji in `text`."""
     fingerprint: str = ""
+    served_as: str = ""
+    """The model name the endpoint answered under, where it is not the one asked for."""
     seconds: float = 0.0
     """Wall time; never part of evidence."""
 

@@ -71,6 +71,7 @@ def response_line(response: Response, name: str, *, text: bool) -> dict[str, Any
         "usd": response.usd,
         "style": response.style,
         "fingerprint": response.fingerprint,
+        "served_as": response.served_as,
     }
     if text:
         line |= {"turns": response.turns, "steps": to_plain(response.steps)}

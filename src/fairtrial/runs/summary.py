@@ -50,7 +50,7 @@ class Tally:
     reasoning_tokens: list[int]
     usd: list[float]
     fingerprints: list[set[str]]
-    served: int = 0
+    served_as: list[set[str]]
     notes: list[str] = field(default_factory=list)
 
 
@@ -186,6 +186,7 @@ def _empty_tally(width: int) -> Tally:
         reasoning_tokens=zeros.copy(),
         usd=[0.0] * width,
         fingerprints=[set() for _ in zeros],
+        served_as=[set() for _ in zeros],
     )
 
 
@@ -198,6 +199,8 @@ def _count(tally: Tally, who: int, response: Response) -> None:
     tally.usd[who] += response.usd
     if response.fingerprint:
         tally.fingerprints[who].add(response.fingerprint)
+    if response.served_as:
+        tally.served_as[who].add(response.served_as)
     if response.finish == "error":
         tally.failures[who][f"failed: {response.error}"] += 1
     elif response.finish == "refused":
@@ -304,6 +307,9 @@ def _notes(plan: Plan, tally: Tally, contestants: Sequence[Contestant]) -> Itera
     if plan.trial.scorers and unscored:
         yield f"{unscored} of {len(plan.prompts.prompts)} prompts have no reference and are in no scorer's board."
     for who, contestant in enumerate(contestants):
+        if tally.served_as[who]:
+            names = ", ".join(sorted(tally.served_as[who]))
+            yield f"{contestant.name}: asked for '{contestant.model.model}', the endpoint answered as '{names}'."
         if len(tally.fingerprints[who]) > 1:
             builds = len(tally.fingerprints[who])
             yield f"{contestant.name}: the endpoint changed its build during the run ({builds} seen)."
