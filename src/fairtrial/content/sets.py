@@ -1,4 +1,7 @@
-"""From the words of a trial file (``builtin:starter``, ``env:NAME/file``, a path) to a prompt set. Read `resolve` first."""
+"""From the words of a trial file (``builtin:starter``, ``env:NAME/file``, a path) to a prompt set.
+
+Read `resolve` first.
+"""
 
 import os
 from collections.abc import Callable, Mapping

@@ -48,7 +48,12 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
-SCORERS: dict[str, Compare] = {"exact": exact, "number": number, "choice": exact, "contains": contains, "f1": f1}
+def choice(extracted: str, reference: str) -> float:
+    """1 when both are the same letter; unlike `exact`, which drops articles, so that ``A`` would equal no answer."""
+    return float(bool(extracted) and extracted == reference)
+
+
+SCORERS: dict[str, Compare] = {"exact": exact, "number": number, "choice": choice, "contains": contains, "f1": f1}
 
 
 def check_reference(prompt: Prompt, scorer: str, *, where: str) -> None:

@@ -14,6 +14,7 @@ from fairtrial.core import BadInput, nearest
 from fairtrial.formats.rows import Row, place
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+_HALF = re.compile("[\ud800-\udfff]")
 _ABSENT = object()
 
 
@@ -125,7 +126,7 @@ class MappedRow:
             BadInput: Lists, objects, NaN, and text with half characters, which has no canonical form.
         """
         if isinstance(value, str):
-            if any("\ud800" <= letter <= "\udfff" for letter in value):
+            if _HALF.search(value):
                 raise self.error(name, "holds half of a character (a lone surrogate).", "Write the character whole.")
             return value
         if isinstance(value, bool):

@@ -17,7 +17,7 @@ MAX_ROW = 4 * 2**20
 MAX_FILE = 2**30
 """Most bytes read from one file, after unpacking."""
 _BLOCK = 2**18
-_UNPACK_FREE = 2**24
+_UNPACK_FREE = 2**22
 """Bytes that a gzip file may always unpack to."""
 _UNPACK_RATIO = 100
 """Beyond that, how many times its own size; text seldom packs better than 1 : 20."""

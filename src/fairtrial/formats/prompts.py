@@ -6,9 +6,10 @@ Read `read_prompts` first. How a row becomes a `Prompt`:
   most one system message, then user messages) or, in the field map, ``template`` (text with ``{column}`` holes).
 - ``choices``: a list of texts; a list of ``{label, text}`` objects; an object of labels and texts (or of the two lists
   ``label`` and ``text``); several columns, mapped as ``"1,2,3"``; or the same for every row, ``"=yes,no"``.
-- ``reference``: text. With choices it is an option's own label, its letter (A, B …) or its whole text (capitals
-  matter only where two options differ in nothing else), and is kept as the letter; a number counts from ``reference_base`` (``"0"`` or ``"1"``), which must then be mapped. With
-  ``reference_after`` only what follows the last such mark counts (``"####"``).
+- ``reference``: text. With choices it is an option's own label, its letter (A, B …) or its whole text (capitals matter
+  only where two options differ in nothing else), and is kept as the letter; a number counts from ``reference_base``
+  (``"0"`` or ``"1"``), which must then be mapped. With ``reference_after`` only what follows the last such mark counts
+  (``"####"``).
 - ``is_example``: true for a worked example, which few-shot strategies may show and which is never asked.
 - ``id``, ``system``, ``scorer``, ``tags`` (list, or text with commas), ``language``, ``source``, ``licence``: plain.
 
