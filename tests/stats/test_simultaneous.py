@@ -10,7 +10,7 @@ from fairtrial.stats import all_pairs, pair_level, rank_sets, tiers
 @pytest.mark.parametrize("size", [3, 10])
 def test_the_critical_value_is_tukeys_for_independent_equal_variances(size):
     level = pair_level(np.eye(size), alpha=0.05, draws=40_000, seed=3)
-    assert norm.isf(level / 2) == pytest.approx(studentized_range.ppf(0.95, size, np.inf) / np.sqrt(2), abs=0.03)
+    assert norm.isf(level / 2) == pytest.approx(studentized_range.ppf(0.95, size, np.inf) / np.sqrt(2), abs=0.05)
 
 
 def test_a_single_pair_needs_no_allowance():
@@ -19,7 +19,7 @@ def test_a_single_pair_needs_no_allowance():
 
 def test_draws_are_seeded():
     shape = np.diag([1.0, 2.0, 3.0, 4.0])
-    levels = [pair_level(shape, alpha=0.05, draws=500, seed=seed) for seed in (1, 1, 2)]
+    levels = [pair_level(shape, alpha=0.05, draws=4000, seed=seed) for seed in (1, 1, 2)]
     assert levels[0] == levels[1] != levels[2]
 
 

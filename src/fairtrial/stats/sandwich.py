@@ -217,9 +217,13 @@ def _presence(battles: Battles, cluster: IntArray, count: int) -> tuple[IntArray
 def _guard(fit: BradleyTerry, size: int, votes: FloatArray, appear: IntArray) -> FloatArray:
     """(K,) variance added to each strength (see `clustered_covariance`).
 
-    A vote that is all surprise moves strength i by about r_i = (1 - 1 / K) / H_ii; a pseudo-cluster moves it as far as
-    the n_i / G_i votes of a typical cluster would by chance, r_i sqrt(n_i / G_i). For two models and one vote a prompt
-    this is the variance that two pseudo-items add.
+    A vote that is all surprise moves strength i by about its model-based variance r_i = Var(theta_i - w'theta) /
+    (1 - w_i), w being each model's share of information, so that a newcomer's ignorance is not everyone's. A
+    pseudo-cluster moves it as far as the n_i / G_i votes of a typical cluster would by chance, r_i sqrt(n_i / G_i). For
+    two models and one vote a prompt this is the variance that two pseudo-items add.
     """
-    reach = (1 - 1 / size) / np.diag(fit.information)[:size]
+    inverse = np.linalg.inv(pinned(fit.information, size))[:size, :size]
+    share = np.diag(fit.information)[:size] / np.trace(fit.information[:size, :size])
+    against = np.eye(size) - share
+    reach = np.einsum("ij,jk,ik->i", against, inverse, against) / (1 - share)
     return np.asarray(votes / np.maximum(appear, 1) * reach**2)

@@ -38,13 +38,13 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
     """The error probability for each pair at which all K (K - 1) / 2 two-sided statements hold with 1 - alpha.
 
     Draws K estimates from a normal distribution with this covariance, takes the largest standardised difference of each
-    draw, and turns its 1 - alpha quantile back into a two-sided probability. (Each pair then uses it with its own t
-    distribution, which is at least as strict as one common multivariate t.)
+    draw, and turns its 1 - alpha quantile (plus two Monte Carlo errors) back into a two-sided probability. Each pair then
+    uses it with its own t distribution, which is at least as strict as one common multivariate t.
 
     Args:
         covariance: (K, K) joint covariance of the K estimates.
         alpha: Family-wise error, for example 0.05.
-        draws: Number of draws; 4,000 leave a Monte Carlo error of 0.0034 on alpha = 0.05.
+        draws: Number of draws; 4,000 have a Monte Carlo error of 0.0034 on alpha = 0.05.
         seed: Seed of the draws.
     """
     size = len(covariance)
@@ -59,7 +59,8 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
         scale = np.where(variance[row, row + 1 :] > _TINY, variance[row, row + 1 :], np.inf) ** -0.5
         gaps = np.abs(sample[:, row, None] - sample[:, row + 1 :]) * scale
         np.maximum(largest, gaps.max(axis=1), out=largest)
-    quantile = float(np.quantile(largest, 1 - alpha))
+    spare = 2 * np.sqrt(alpha * (1 - alpha) / draws)  # two Monte Carlo errors, on the safe side
+    quantile = float(np.quantile(largest, min(1 - alpha + spare, 1.0)))
     pairs = size * (size - 1) / 2
     return float(np.clip(two_sided(quantile), alpha / pairs, alpha))
 
