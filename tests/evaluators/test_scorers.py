@@ -41,6 +41,9 @@ def test_choice_by_letter_or_text() -> None:
     assert scored("B", "Paris", "choice", choices=options).value == 1
     assert scored("Paris", "B", "choice", choices=options).value == 1
     assert scored("A", "Paris", "choice", choices=options).reason == "wrong"
+    assert scored("no idea", "A", "choice", choices=options).reason == "unparsable"
+    assert scored("", "a", "exact").value == 0
+    assert scored("A", "a", "exact").value == 1
 
 
 def test_failures_stay_in_the_denominator_with_their_reason() -> None:

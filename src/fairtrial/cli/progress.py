@@ -50,7 +50,8 @@ class _Rate:
         self.start, self.done = time.monotonic(), done
 
     def __call__(self, done: int) -> float:
-        return (done - self.done) / max(time.monotonic() - self.start, 1e-6)
+        elapsed = time.monotonic() - self.start
+        return (done - self.done) / elapsed if elapsed > 0.5 else 0.0  # a rate over no time is no rate
 
 
 class _Bars:
@@ -85,9 +86,9 @@ class _Lines:
             return
         self.last = now
         per_second = rate(tick.done)
-        left = (tick.total - tick.done) / per_second if per_second else 0.0
+        pace = f", {per_second:.1f}/s, {(tick.total - tick.done) / per_second:.0f} s left" if per_second else ""
         self.console.print(
-            f"{tick.stage}: {tick.done}/{tick.total}, {per_second:.1f}/s, {_spent(tick)}, {left:.0f} s left",
+            f"{tick.stage}: {tick.done}/{tick.total}{pace}, {_spent(tick)}",
             highlight=False,
             soft_wrap=True,
         )

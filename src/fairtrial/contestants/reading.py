@@ -94,4 +94,5 @@ def normalise(text: str) -> str:
     """NFKC, lower case, without punctuation at word edges and articles, white space folded (SQuAD's way)."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     words = [word.strip("\"'“”‘’.,;:!?()[]{}<>*_`~…。、·") for word in folded.split()]
-    return " ".join(word for word in words if word and word not in {"a", "an", "the"})
+    words = [word for word in words if word]
+    return " ".join([word for word in words if word not in {"a", "an", "the"}] or words)

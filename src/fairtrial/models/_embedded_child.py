@@ -14,6 +14,8 @@ import msgspec
 
 PR_SET_PDEATHSIG = 1
 SPARE_HTTP_THREADS = 4
+PREFIX_CACHE_MIB = 512
+"""Prompts of past calls, kept for their prefixes; the runtime's own default may grow to 8 GiB."""
 
 
 class ChildConfig(msgspec.Struct, kw_only=True):
@@ -62,7 +64,7 @@ def load(config: ChildConfig) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
     params.n_threads_http = config.connections + SPARE_HTTP_THREADS
     params.cache_prompt = config.cache
-    params.cache_ram_mib = 0  # prefixes live in the slots; no gigabytes beside them
+    params.cache_ram_mib = PREFIX_CACHE_MIB if config.cache else 0
     params.ui = params.endpoint_slots = False
     params.fit_params = False  # what was asked for, or a plain failure
     params.verbosity = -1

@@ -120,8 +120,8 @@ class EmbeddedProvider:
     @property
     def capabilities(self) -> Capabilities:
         """A base model completes text and does not chat; ``reproducible`` takes one call at a time."""
-        # Twice as many calls as slots, so that a freed slot never waits for the next call to come over.
-        connections = 1 if self._mode == "reproducible" else 2 * self._slots
+        # Some more calls than slots, so that a freed slot never waits for the next call to come over.
+        connections = 1 if self._mode == "reproducible" else self._slots + (self._slots + 1) // 2
         return Capabilities(
             chat=self._found().chat,
             complete=True,

@@ -52,7 +52,7 @@ class Plan:
 def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Plan:
     """Select the prompts of a trial and check that its evaluators can use them.
 
-    With `limit`, a sample is drawn by the trial's seed, spread evenly over category and language.
+    With `limit`, a sample is drawn by the trial's seed, spread evenly over categories.
 
     Raises:
         BadInput: No prompt is left, a scorer finds no reference, or a reference does not fit its scorer.
@@ -89,9 +89,9 @@ def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Pla
 
 
 def _spread_sample(prompts: list[Prompt], limit: int, seed: int) -> list[Prompt]:
-    strata: dict[tuple[str, str], list[int]] = {}
+    strata: dict[str, list[int]] = {}
     for index, prompt in enumerate(prompts):
-        strata.setdefault((prompt.category, prompt.language), []).append(index)
+        strata.setdefault(prompt.category, []).append(index)
     for name, members in strata.items():
         random.Random(seed_of("limit", seed, name)).shuffle(members)
     order = sorted(strata, key=lambda name: seed_of("stratum", seed, name))
