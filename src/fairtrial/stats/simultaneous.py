@@ -38,8 +38,8 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
     """The error probability for each pair at which all K (K - 1) / 2 two-sided statements hold with 1 - alpha.
 
     Draws K estimates from a normal distribution with this covariance, takes the largest standardised difference of each
-    draw, and turns its 1 - alpha quantile (plus two Monte Carlo errors) back into a two-sided probability. Each pair then
-    uses it with its own t distribution, which is at least as strict as one common multivariate t.
+    draw, and turns its 1 - alpha quantile (plus two Monte Carlo errors) back into a two-sided probability. Each pair
+    then uses it with its own t distribution, which is at least as strict as one common multivariate t.
 
     Args:
         covariance: (K, K) joint covariance of the K estimates.
