@@ -21,11 +21,7 @@ from fairtrial.core import (
 
 texts = st.text(st.characters(blacklist_categories=["Cs"]))
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53) + 1, 2**53 - 1)
-    | st.floats(-1e15, 1e15)
-    | texts,
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e15, 1e15) | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
     max_leaves=12,
 )

@@ -5,7 +5,7 @@ Read `strata` first. A chart without a finding says what it shows, and claims no
 
 from fairtrial.core import Board, Report
 from fairtrial.core.flow import Params
-from fairtrial.reports.findings import decided, headline, is_whole, judge_name, namer
+from fairtrial.reports.findings import comparisons, decided, headline, is_whole, judge_name, namer
 from fairtrial.reports.findings import reason as reason_of
 from fairtrial.reports.marks import visible
 from fairtrial.reports.words import Sentence, sentence
@@ -20,10 +20,11 @@ def board(of: Board) -> Sentence:
 
 def matrix(of: Board) -> Sentence:
     """How many pairs are decided."""
-    if not of.differences:
+    pairs = len(comparisons(of))
+    if not pairs:
         return sentence("chart.matrix.plain")
     k = len(decided(of))
-    return sentence("chart.matrix.some", k=k, n=len(of.differences)) if k else sentence("chart.matrix.none")
+    return sentence("chart.matrix.some", k=k, n=pairs) if k else sentence("chart.matrix.none")
 
 
 def strata(report: Report, by: str) -> Sentence:

@@ -5,7 +5,7 @@ Read `headline` first. Nothing here compares estimates to decide who is better; 
 
 from collections.abc import Callable
 
-from fairtrial.core import Board, Difference, Report
+from fairtrial.core import Board, BoardModel, Difference, Report
 from fairtrial.core.flow import Params
 from fairtrial.reports.marks import visible
 from fairtrial.reports.typeset import interval, number
@@ -70,23 +70,38 @@ def headline_board(report: Report) -> Board | None:
     return next((board for board in boards if board.models), boards[0] if boards else None)
 
 
+def real_rows(board: Board) -> list[BoardModel]:
+    """The rows that sentences speak of: simulated ones are a yardstick, unless there are only those."""
+    return [row for row in board.models if not row.simulated] or list(board.models)
+
+
+def comparisons(board: Board) -> list[Difference]:
+    """The comparisons among `real_rows`."""
+    real = {row.name for row in real_rows(board)}
+    return [item for item in board.differences if item.a in real and item.b in real]
+
+
 def leaders(board: Board) -> list[str]:
-    """Contestants whose rank set includes first place."""
-    return [row.name for row in board.models if row.rank_set is not None and row.rank_set[0] == 1]
+    """Contestants whose rank set includes first place, or would without the simulated ones ahead."""
+    rows = real_rows(board)
+    if len(rows) == len(board.models):
+        return [row.name for row in rows if row.rank_set is not None and row.rank_set[0] == 1]
+    beaten = {item.b for item in decided(board)}
+    return [row.name for row in rows if row.rank_set is not None and row.name not in beaten]
 
 
 def headline(board: Board | None) -> Sentence:
     """Who is first, or that nobody is."""
     if board is None or not board.models:
         return sentence("verdict.none")
-    if len(board.models) == 1:
+    if len(real_rows(board)) == 1:
         return sentence("verdict.single")
     first = leaders(board)
     if not first:
         return sentence("verdict.unranked")
     if len(first) == 1:
         return sentence("verdict.first", name=visible(first[0]))
-    if len(first) == len(board.models):
+    if len(first) == len(real_rows(board)):
         return sentence("verdict.open")
     return sentence("verdict.shared", names=names(first))
 
@@ -116,7 +131,7 @@ def ordered(difference: Difference) -> Difference:
 
 def decided(board: Board) -> list[Difference]:
     """Comparisons with a winner, the winner first."""
-    return [ordered(item) for item in board.differences if item.verdict in {"better", "worse"}]
+    return [ordered(item) for item in comparisons(board) if item.verdict in {"better", "worse"}]
 
 
 def comparison(item: Difference) -> Sentence:
@@ -138,7 +153,7 @@ def can_be_said(board: Board | None) -> list[Sentence]:
     """Comparisons that are decided; the first few, and how many more."""
     if board is None or not board.differences:
         return []
-    settled = decided(board) + [item for item in board.differences if item.verdict == "equivalent"]
+    settled = decided(board) + [item for item in comparisons(board) if item.verdict == "equivalent"]
     said = [comparison(item) for item in settled[:_SHOWN]]
     if len(settled) > _SHOWN:
         said.append(sentence("verdict.more", n=len(settled) - _SHOWN))
@@ -151,9 +166,9 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     if board is None:
         return []
     unsaid: list[Sentence | str] = []
-    open_ones = sum(item.verdict == "inconclusive" for item in board.differences)
+    open_ones = sum(item.verdict == "inconclusive" for item in comparisons(board))
     if open_ones:
-        unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(board.differences)))
+        unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(comparisons(board))))
     if board.scope != _WIDEST:
         unsaid.append(scope(board))
     unsaid.extend(visible(refusal) for refusal in board.refusals)
