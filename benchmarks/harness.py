@@ -1,4 +1,4 @@
-"""What a harness costs a sample, beyond the model: Fairtrial, bare aiohttp, and peers, side by side in one run.
+"""What a harness costs a sample, beyond the model: Fairtrial, bare aiohttp, and peers, side by side in one run with the physical limit.
 
     python benchmarks/harness.py [--peers]      # --peers installs inspect-ai and lm-eval into .bench/, some minutes
 
@@ -59,6 +59,30 @@ async def main():
                 async with session.post(base + "/chat/completions", json=body) as answer:
                     right += "42" in (await answer.json())["choices"][0]["message"]["content"]
         await asyncio.gather(*(worker() for _ in range(connections)))
+    assert right == n
+asyncio.run(main())
+"""
+
+SOCKETS = """
+import asyncio, json, sys
+n, connections, base = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+host, port = base.split("//")[1].split("/")[0].split(":")
+END = bytes([13, 10, 13, 10])
+async def main():
+    questions = iter(range(n)); right = 0
+    async def worker():
+        nonlocal right
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for i in questions:
+            body = json.dumps({"model": "fake", "temperature": 0, "max_tokens": 32,
+                               "messages": [{"role": "user", "content": f"Question {i}: what is {i} + {42 - i}?"}]}).encode()
+            head = f"POST /v1/chat/completions HTTP/1.1{chr(13)}{chr(10)}Host: x{chr(13)}{chr(10)}Content-Length: {len(body)}"
+            writer.write(head.encode() + END + body)
+            answer = await reader.readuntil(END)
+            size = int(answer.lower().split(b"content-length:")[1].split()[0])
+            right += "42" in json.loads(await reader.readexactly(size))["choices"][0]["message"]["content"]
+        writer.close()
+    await asyncio.gather(*(worker() for _ in range(connections)))
     assert right == n
 asyncio.run(main())
 """
@@ -130,7 +154,11 @@ def measure(python: str, code: str, n: int, base: str) -> dict:
 
 def clients(peers: bool) -> dict[str, tuple[str, str]]:
     """Name to (interpreter, program)."""
-    found = {"bare aiohttp": (sys.executable, AIOHTTP), "Fairtrial": (sys.executable, FAIRTRIAL)}
+    found = {
+        "raw sockets": (sys.executable, SOCKETS),
+        "bare aiohttp": (sys.executable, AIOHTTP),
+        "Fairtrial": (sys.executable, FAIRTRIAL),
+    }
     if peers:
         for name, package, code in (("lm-eval", "lm_eval[api]", LM_EVAL), ("Inspect", "inspect-ai openai", INSPECT)):
             python = BENCH / name / "bin" / "python"
@@ -145,7 +173,7 @@ def main() -> None:
     """Measure every client twice at both sizes, interleaved; print and write the medians' slopes and ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     server = subprocess.Popen(
         [sys.executable, str(HERE / "harness_server.py"), "--port", "0", "--latency-ms", str(LATENCY_MS)],

@@ -82,7 +82,7 @@ def test_it_is_registered_as_a_plugin():
         ({"slots": True}, "slots must be a whole number"),
         ({"threads": 1.5}, "threads must be a whole number"),
         ({"context_per_slot": "big"}, "context_per_slot"),
-        ({"timeout_s": 0}, "timeout_s"),
+        ({"timeout": 0}, "timeout"),
     ],
 )
 def test_settings_are_checked(settings, said):

@@ -87,7 +87,7 @@ class Scorer:
     kind = "scorer"
 
     def __init__(self, name: str = "auto", *, where: str = "") -> None:
-        if name not in ("auto", *SCORERS, *available(PLUGINS)):
+        if name not in ("auto", *SCORERS) and name not in available(PLUGINS):
             known = {"auto", *SCORERS, *available(PLUGINS)}
             raise BadInput(f"unknown scorer '{name}'.", where=where, next_step=nearest(name, known))
         self.name = name

@@ -30,7 +30,7 @@ QUICK_RETRIES = Retries(most=2, first_s=0.05)
 """The child closes a connection after 100 answers or 5 idle seconds, which may cross with the next call."""
 DEATH_WAIT_S = 2.0
 """A killed process may take a moment to be gone after its connections broke."""
-SETTINGS = ("mode", "threads", "slots", "context_per_slot", "timeout_s")
+SETTINGS = ("mode", "threads", "slots", "context_per_slot", "timeout")
 
 
 class EmbeddedProvider:
@@ -90,7 +90,7 @@ class EmbeddedProvider:
 
         Args:
             model: Its name in the store.
-            settings: Any of ``mode``, ``threads``, ``slots``, ``context_per_slot``, ``timeout_s``.
+            settings: Any of ``mode``, ``threads``, ``slots``, ``context_per_slot``, ``timeout`` in seconds.
 
         Raises:
             BadInput: An unknown setting or a value of the wrong kind.
@@ -102,10 +102,10 @@ class EmbeddedProvider:
                 raise BadInput(
                     f"an embedded model has no setting '{name}'.", where=where, next_step=nearest(name, SETTINGS)
                 )
-        timeout_s = given.get("timeout_s", DEFAULT_TIMEOUT_S)
+        timeout_s = given.pop("timeout", DEFAULT_TIMEOUT_S)
         if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-            raise BadInput("timeout_s must be a number of seconds above 0.", where=where)
-        return cls(model, **given)
+            raise BadInput("timeout must be a number of seconds above 0.", where=where)
+        return cls(model, timeout_s=timeout_s, **given)
 
     def __repr__(self) -> str:
         return f"EmbeddedProvider({self._name!r}, mode={self._mode!r})"

@@ -262,7 +262,8 @@ def _lanes(pending: Sequence[int], provider_of: Callable[[int], Provider], worke
         provider = provider_of(position)
         if id(provider) not in lanes:
             width = provider.capabilities.connections
-            lanes[id(provider)] = _Lane(width=min(width, workers) if workers else width)
+            # More jobs than connections, so that none idles while an answer is scored; the provider holds its limit.
+            lanes[id(provider)] = _Lane(width=min(width, workers) if workers else width + width // 2)
         lanes[id(provider)].jobs.append(position)
     return list(lanes.values())
 
