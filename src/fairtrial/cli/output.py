@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,7 +67,9 @@ def save_picture(report: "Report", path: Path) -> None:
 
     screen = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
     print_report_summary(report, screen)
-    path.write_text(screen.export_svg(title=f"fairtrial report · {report.name}"), encoding="utf-8")
+    svg = screen.export_svg(title=f"fairtrial report · {report.name}")
+    own_fonts_only = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # a picture fetches nothing
+    path.write_text(own_fonts_only, encoding="utf-8")
 
 
 def fail(error: Exception) -> int:

@@ -178,6 +178,11 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     return unsaid
 
 
+def expected(report: Report) -> list[Sentence | str]:
+    """The hypotheses that the trial file held before the run."""
+    return [visible(str(line)) for line in report.trial.get("hypotheses", ())]
+
+
 def scope(board: Board) -> Sentence:
     """How far the board speaks."""
     key = f"scope.{board.scope}"

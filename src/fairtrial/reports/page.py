@@ -77,6 +77,7 @@ def _context(evidence: Evidence, report: Report, *, text: bool, lang: str) -> di
         "headline": findings.headline(headline),
         "said": findings.can_be_said(headline),
         "unsaid": findings.cannot_be_said(headline),
+        "expected": findings.expected(report),
         "name_of": findings.namer(report),
         "style": Markup(style),  # noqa: S704 - our own file
         "script": Markup(script),  # noqa: S704 - our own file

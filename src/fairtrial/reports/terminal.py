@@ -52,6 +52,7 @@ def print_report_summary(report: Report, console: Console, *, lang: Language = "
     console.print(Text(visible(report.name), style="bold"))
     console.print(Text(f"{say(findings.headline(board), lang)}.", style=_ACCENT))
     for heading, lines in (
+        ("verdict.expected", findings.expected(report)),
         ("verdict.said", findings.can_be_said(board)),
         ("verdict.unsaid", findings.cannot_be_said(board)),
     ):

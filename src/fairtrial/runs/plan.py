@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from fairtrial.contestants.wording import user_message
 from fairtrial.core import BadInput, Battle, Contestant, Prompt, PromptSet, Response, digest, seed_of
 from fairtrial.evaluators import Scorer, check_reference
+from fairtrial.models.face import tokens_in
 from fairtrial.runs.trial import ContestantEntry, Trial
 
 
@@ -120,10 +122,8 @@ class Estimate:
 
 def estimate_plan(plan: Plan) -> list[Estimate]:
     """Calls, tokens and money of a plan, an upper bound for answers by their `max_tokens`."""
-    from fairtrial.contestants.wording import user_message
-
     texts = [user_message(p, t) for p in plan.prompts.prompts for t in range(len(p.turns))]
-    asked = sum(len(t) // 4 if t.isascii() else len(t) // 2 for t in texts) + 8 * len(texts)
+    asked = sum(tokens_in(text) + 8 for text in texts)
     rows = [_estimate_contestant(plan, entry, asked, len(texts)) for entry in plan.trial.contestants]
     for judge in plan.trial.judges:
         battles = judge.battles or plan.trial.battles.budget or _round_robin_size(plan)
@@ -145,9 +145,10 @@ def _estimate_contestant(plan: Plan, entry: ContestantEntry, asked: int, turns: 
     samples = (entry.k or 5) if entry.strategy == "self-consistency" else 1
     shown = (entry.shots or 4) * 25 * turns if entry.strategy == "few-shot" else 0
     calls = turns * samples * plan.trial.repeats
-    prompt_tokens = (
-        (asked + shown + turns * len(entry.system or entry.persona or "") // 4) * samples * plan.trial.repeats
-    )
+    system = turns * tokens_in(entry.system or entry.persona or "")
+    turn_counts = [len(p.turns) for p in plan.prompts.prompts]
+    said_before = sum(n * (n - 1) // 2 for n in turn_counts) * entry.max_tokens  # earlier answers are sent again
+    prompt_tokens = (asked + shown + system + said_before) * samples * plan.trial.repeats
     completion_tokens = calls * entry.max_tokens
     price = entry.price or (0.0, 0.0)
     return Estimate(
