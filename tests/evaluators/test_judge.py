@@ -23,6 +23,15 @@ def test_a_letter_outside_the_list_gets_the_least_listed_probability() -> None:
     assert read_probabilities(chances(A=0.9, the=0.01)).log_odds == pytest.approx(math.log(0.9 / 0.01))
 
 
+def test_a_chance_of_nothing_as_servers_write_it_is_a_number() -> None:
+    listed = (TokenChance(token="A", logprob=-0.1), TokenChance(token="x", logprob=-9999.0))
+    assert read_probabilities(Completion(text="A", chances=listed)).verdict == "first"
+    both = (TokenChance(token="A", logprob=-9999.0), TokenChance(token="B", logprob=0.0))
+    reading = read_probabilities(Completion(text="B", chances=both))
+    assert reading.verdict == "second"
+    assert math.isfinite(reading.log_odds)
+
+
 def test_no_letter_is_invalid() -> None:
     assert read_probabilities(chances(the=0.9, Sure=0.1)).verdict == "invalid"
     assert read_probabilities(Completion(text="A")).verdict == "invalid"
@@ -37,6 +46,12 @@ def test_no_letter_is_invalid() -> None:
         ("Verdict: tie", "tie"),
         ("Verdict: A\nVerdict: A", "first"),
         ("Verdict: A … no.\nVerdict: B", "invalid"),
+        ("Verdict: a tie", "tie"),
+        ("Verdict: A tie.", "tie"),
+        ("Verdict: A or B", "invalid"),
+        ("Verdict: A and B are equal", "invalid"),
+        ("Verdict: A/B", "invalid"),
+        ("Verdict: A, because it is right", "first"),
         ("I like A", "invalid"),
         ("", "invalid"),
     ],

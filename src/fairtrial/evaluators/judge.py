@@ -55,7 +55,12 @@ _ASK_VERDICT = (
     "'Verdict: A', 'Verdict: B' or 'Verdict: tie'."
 )
 
-_VERDICT = re.compile(r"verdict\s*[:=]\s*\**\s*[\"'(\[]*\s*(tie|a|b)\b", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"verdict\s*[:=]\s*\**\s*[\"'(\[]*\s*(?:a\s+(?=tie\b))?(tie|a|b)\b(?!\s*(?:/|,?\s*(?:and|or)\b))", re.IGNORECASE
+)
+"""'a tie' is a tie; 'A or B' and 'A and B are equal' name no winner."""
+_LEAST_LOGPROB = -700.0
+"""Servers write a chance of nothing as -9999; below this, `exp` has no number left."""
 _ANSWER_LIMIT = 6000
 """Characters of an answer shown to a judge; the rest is cut and the vote says so."""
 
@@ -129,6 +134,8 @@ class Judge:
         forward = await self._one_order(battle, prompt, a.text, b.text, 0)
         backward = await self._one_order(battle, prompt, b.text, a.text, 1)
         detail: dict[str, object] = {"ab": forward.verdict, "ba": backward.verdict}
+        if max(len(a.text), len(b.text)) > _ANSWER_LIMIT:
+            detail["cut"] = True
         if "invalid" in (forward.verdict, backward.verdict):
             return self._vote(battle, "invalid", None, detail)
         if forward.log_odds is not None and backward.log_odds is not None:
@@ -183,14 +190,17 @@ def read_probabilities(completion: Completion) -> JudgeReading:
     All spellings of a letter count (``A``, `` A``, ``a``). A letter outside the alternatives gets the least listed
     probability, an upper bound; when neither is listed the reading is invalid.
     """
+    if completion.finish in ("error", "refused"):
+        return JudgeReading(verdict="invalid")
     mass = {"a": 0.0, "b": 0.0}
-    for chance in completion.chances:
+    listed = [max(chance.logprob, _LEAST_LOGPROB) for chance in completion.chances]
+    for chance, logprob in zip(completion.chances, listed, strict=True):
         letter = chance.token.strip().strip("\"'(*").casefold()
         if letter in mass:
-            mass[letter] += math.exp(chance.logprob)
-    if not completion.chances or completion.finish in ("error", "refused") or not (mass["a"] or mass["b"]):
+            mass[letter] += math.exp(logprob)
+    if not (mass["a"] or mass["b"]):
         return JudgeReading(verdict="invalid")
-    floor = math.exp(min(chance.logprob for chance in completion.chances))
+    floor = math.exp(min(listed))
     log_odds = math.log(mass["a"] or floor) - math.log(mass["b"] or floor)
     verdict: Literal["first", "second", "tie"] = "tie" if log_odds == 0 else ("first" if log_odds > 0 else "second")
     return JudgeReading(verdict=verdict, log_odds=log_odds)
