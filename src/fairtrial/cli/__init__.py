@@ -2,6 +2,9 @@
 
 import sys
 
+_TYPER_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C outside a run, which ends a run of its own accord; ours is 5."""
+
 
 def main() -> None:
     """Run the command line; every known failure becomes one plain sentence on stderr and its own exit code."""
@@ -13,11 +16,11 @@ def main() -> None:
         sys.argv.remove("--debug")
     try:
         app()
-    except KeyboardInterrupt:
+    except SystemExit as left:
+        if left.code != _TYPER_INTERRUPTED:
+            raise
         sys.stderr.write("\nInterrupted. The same command goes on; nothing recorded is lost.\n")
         sys.exit(5)
-    except BrokenPipeError:
-        sys.exit(0)
     except Exception as error:
         if debug:
             raise

@@ -71,8 +71,8 @@ def init(
     if json:
         as_json({"lab": str(lab.path), "trial": str(trial), "key": lab.public_key.fingerprint})
         return
-    console().print(f"A lab in [bold]{lab.path}[/], signing as {lab.public_key.fingerprint}.", highlight=False)
-    console().print(f"Next: fairtrial run {trial} --lab {lab.path}", highlight=False)
+    console().print(f"A lab in {lab.path}, signing as {lab.public_key.fingerprint}.")
+    console().print(f"Next: fairtrial run {trial} --lab {lab.path}")
 
 
 @app.command()
@@ -90,7 +90,9 @@ def doctor(
     if json:
         as_json({"ok": not bad, "findings": [f.as_plain() for f in findings]})
     else:
-        marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+        from rich.text import Text
+
+        marks = {"ok": Text("ok", "green"), "note": Text("note", "yellow"), "bad": Text("bad", "red")}
         table(
             ["", "what", "finding"], [[marks[f.state], f.what, f"{f.message} {f.next_step}".strip()] for f in findings]
         )
@@ -138,10 +140,10 @@ def _print_estimate(plan: Any, json: bool) -> None:
         as_json({"trial": plan.trial.name, "prompts": len(plan.prompts.prompts), "rows": to_plain(rows)})
         return
     cells = [[r.name, f"{r.calls:,}", f"{r.prompt_tokens:,}", f"{r.completion_tokens:,}", f"{r.usd:.4f}"] for r in rows]
-    total = ["[bold]all[/]", f"{sum(r.calls for r in rows):,}", f"{sum(r.prompt_tokens for r in rows):,}",
+    total = ["all", f"{sum(r.calls for r in rows):,}", f"{sum(r.prompt_tokens for r in rows):,}",
              f"{sum(r.completion_tokens for r in rows):,}", f"{sum(r.usd for r in rows):.4f}"]  # fmt: skip
     table(["who", "calls", "prompt tokens", "answer tokens, at most", "US dollars, at most"], [*cells, total])
-    console().print("Nothing was sent.", highlight=False)
+    console().print("Nothing was sent.")
 
 
 @app.command()

@@ -1,12 +1,13 @@
 """`fairtrial demo`: the main job in one command, never interactive. Read `run_demo`."""
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 from fairtrial.cli.models import pull_with_progress
-from fairtrial.cli.output import console, show_report
+from fairtrial.cli.output import console, show_report, shown
 from fairtrial.cli.progress import shown_progress
 from fairtrial.core import BadInput
 from fairtrial.lab import Lab
@@ -29,7 +30,6 @@ def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: 
     plan = lab.plan(parse_trial(raw, where=str(written)))
     tell.print(
         f"{len(plan.prompts.prompts)} prompts × {len(plan.trial.contestants)} contestants, then a judge on trial …",
-        highlight=False,
     )
     with shown_progress(quiet=json) as progress:
         result = lab.run(plan, progress=progress)
@@ -38,11 +38,10 @@ def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: 
         return
     seconds = time.monotonic() - started
     screen = console()
-    screen.print(f"\nDone in {seconds:.0f} s. {result.bought} calls bought, the rest was recorded.", highlight=False)
+    screen.print(f"\nDone in {seconds:.0f} s. {result.bought} calls bought, the rest was recorded.")
     screen.print(
         "Your own models: make demo ENDPOINT=http://localhost:11434/v1   (Ollama, vLLM, any OpenAI-compatible server)\n"
         f"Your own trial:  edit {written}, then: fairtrial run {written} --lab {lab.path}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -53,11 +52,12 @@ def _add_endpoint(raw: dict[str, Any], endpoint: str, models: list[str], tell: A
     served = asyncio.run(served_models(endpoint, allow_private=True))
     if not served:
         raise BadInput("the endpoint lists no models.", where=endpoint, next_step="Pull or load one there first.")
-    tell.print(f"{endpoint} serves: {', '.join(served[:20])}{' …' if len(served) > 20 else ''}", highlight=False)
+    tell.print(shown(f"{endpoint} serves: {', '.join(served[:20])}{' …' if len(served) > 20 else ''}"))
     chosen = models or served[:1]
     for name in chosen:
         entry = {"model": f"openai/{name}", "base_url": endpoint, "allow_private": True, "max_tokens": 256}
-        raw["contestant"].insert(0, {"name": f"{name}, chain of thought", "strategy": "chain-of-thought"} | entry)
-        raw["contestant"].insert(0, {"name": name} | entry)
+        plain = re.sub(r"[\x00-\x1f\x7f/\\]+", " · ", name)[:60]  # a contestant's name holds no slash
+        raw["contestant"].insert(0, {"name": f"{plain}, chain of thought", "strategy": "chain-of-thought"} | entry)
+        raw["contestant"].insert(0, {"name": plain} | entry)
     if not models and len(served) > 1:
-        tell.print(f"Using {chosen[0]}; others: fairtrial demo --endpoint {endpoint} --model NAME", highlight=False)
+        tell.print(shown(f"Using {chosen[0]}; others: fairtrial demo --endpoint {endpoint} --model NAME"))

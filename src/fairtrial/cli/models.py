@@ -60,7 +60,7 @@ def pull(
     if json:
         as_json({"name": got.name, "path": str(got.path), "sha256": got.sha256, "bytes": got.bytes})
     else:
-        console().print(f"embedded/{got.name} is here: {got.path}", highlight=False, soft_wrap=True)
+        console().print(f"embedded/{got.name} is here: {got.path}", soft_wrap=True)
 
 
 @models_app.command()
@@ -72,7 +72,7 @@ def remove(model: Annotated[str, typer.Argument(help="Its name.")], json: JsonOp
     if json:
         as_json({"removed": model})
     else:
-        console().print(f"Removed {model}.", highlight=False)
+        console().print(f"Removed {model}.")
 
 
 def pull_with_progress(
@@ -94,7 +94,8 @@ def pull_with_progress(
         if here.name == name:
             return here
     started = time.monotonic()
-    columns = (TextColumn("pulling {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    says = TextColumn("pulling {task.description}", markup=False)
+    columns = (says, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=tell, transient=True, disable=quiet or not tell.is_terminal) as bars:
         task = bars.add_task(name, total=None)
         got = pull_model(
@@ -105,5 +106,5 @@ def pull_with_progress(
         )
     if not quiet:
         seconds = time.monotonic() - started
-        tell.print(f"Pulled {got.name}: {got.bytes / 1e6:.0f} MB in {seconds:.1f} s.", highlight=False)
+        tell.print(f"Pulled {got.name}: {got.bytes / 1e6:.0f} MB in {seconds:.1f} s.")
     return got

@@ -12,15 +12,25 @@ from fairtrial.core.errors import FairtrialError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from fairtrial.core import Report
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Rich on stdout, or on stderr for progress and warnings."""
+    """Rich on stdout, or on stderr for progress and warnings. Text is never parsed as markup; style with `Text`."""
     from rich.console import Console
 
-    return Console(stderr=stderr, soft_wrap=False)
+    return Console(stderr=stderr, soft_wrap=False, markup=False, emoji=False, highlight=False)
+
+
+def shown(text: str) -> str:
+    """`text` from outside (a path, a server's list, a stranger's key) so that it cannot steer the terminal."""
+    if text.isprintable():
+        return text
+    from fairtrial.reports.marks import visible  # only here: what draws reports takes a while to load
+
+    return visible(text)
 
 
 def as_json(value: object) -> None:
@@ -28,15 +38,15 @@ def as_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table on stdout."""
+def table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]") -> None:
+    """A plain table on stdout; only `Text` is styled."""
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(shown(cell) if isinstance(cell, str) else cell for cell in row))
     console().print(grid)
 
 
@@ -53,8 +63,8 @@ def show_report(report: "Report", directory: Path, *, json: bool) -> None:
 
     screen = console()
     print_report_summary(report, screen)
-    screen.print(f"\nReport: {directory / 'report.html'}", highlight=False, soft_wrap=True)
-    screen.print(f"Check:  fairtrial verify {directory}", highlight=False, soft_wrap=True)
+    screen.print(f"\nReport: {shown(str(directory / 'report.html'))}", soft_wrap=True)
+    screen.print(f"Check:  fairtrial verify {shown(str(directory))}", soft_wrap=True)
 
 
 def save_picture(report: "Report", path: Path) -> None:
@@ -76,14 +86,14 @@ def fail(error: Exception) -> int:
     """Say on stderr what went wrong and what to try; the exit code for it."""
     if isinstance(error, FairtrialError):
         place = f"{error.where}: " if error.where else ""
-        sys.stderr.write(f"fairtrial: {place}{error.message}\n")
+        sys.stderr.write(f"fairtrial: {shown(place + error.message)}\n")
         if error.next_step:
-            sys.stderr.write(f"  → {error.next_step}\n")
+            sys.stderr.write(f"  → {shown(error.next_step)}\n")
         return error.exit_code
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"fairtrial: {where}{os.strerror(error.errno)}.\n")
+        sys.stderr.write(f"fairtrial: {shown(where)}{os.strerror(error.errno)}.\n")
         return 2
-    sys.stderr.write(f"fairtrial: an internal error, {type(error).__name__}: {error}\n")
+    sys.stderr.write(f"fairtrial: an internal error, {type(error).__name__}: {shown(str(error))}\n")
     sys.stderr.write("  → Give the same command with --debug and report what it prints.\n")
     return 70

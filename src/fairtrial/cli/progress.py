@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from fairtrial.cli.output import console as open_console
+from fairtrial.cli.output import shown
 from fairtrial.runs.progress import Progress, Silent, Tick
 
 LINE_EVERY = 10.0
@@ -17,7 +19,7 @@ LINE_EVERY = 10.0
 @contextlib.contextmanager
 def shown_progress(*, quiet: bool = False) -> Iterator[Progress]:
     """Bars on a terminal, a line every few seconds elsewhere, nothing when `quiet`."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     if quiet:
         yield Silent()
     elif not console.is_terminal:
@@ -69,7 +71,7 @@ class _Bars:
 
     def say(self, message: str) -> None:
         """A sentence above the bars."""
-        self.bars.console.print(message, style="dim", highlight=False)
+        self.bars.console.print(shown(message), style="dim")
 
 
 class _Lines:
@@ -89,10 +91,9 @@ class _Lines:
         pace = f", {per_second:.1f}/s, {(tick.total - tick.done) / per_second:.0f} s left" if per_second else ""
         self.console.print(
             f"{tick.stage}: {tick.done}/{tick.total}{pace}, {_spent(tick)}",
-            highlight=False,
             soft_wrap=True,
         )
 
     def say(self, message: str) -> None:
         """A sentence."""
-        self.console.print(message, highlight=False, soft_wrap=True)
+        self.console.print(shown(message), soft_wrap=True)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from fairtrial.cli.output import as_json, console
+from rich.text import Text
+
+from fairtrial.cli.output import as_json, console, shown
 from fairtrial.lab import Lab
 from fairtrial.provenance import PublicKey, verify
 
@@ -21,9 +23,9 @@ def verify_path(path: Path, trust: list[Path], lab: Path, *, json: bool) -> int:
         return verdict.exit_code
     colour = {"TRUSTED": "green", "UNTRUSTED": "yellow"}.get(verdict.word, "red")
     screen = console()
-    screen.print(f"[bold {colour}]{verdict.word}[/] {path}", highlight=False, soft_wrap=True)
+    screen.print(Text.assemble((verdict.word, f"bold {colour}"), f" {shown(str(path))}"), soft_wrap=True)
     for problem in verdict.problems:
-        screen.print(f"  {problem}", highlight=False, soft_wrap=True, markup=False)
+        screen.print(f"  {shown(problem)}", soft_wrap=True)
     if verdict.signer:
-        screen.print(f"  signed by {verdict.signer}", highlight=False, soft_wrap=True)
+        screen.print(f"  signed by {verdict.signer}", soft_wrap=True)
     return verdict.exit_code

@@ -14,7 +14,7 @@ from typing import Any
 
 import fairtrial
 from fairtrial.content import resolve
-from fairtrial.core import BadInput, ModelError, PromptSet, Report, from_json, to_json
+from fairtrial.core import BadInput, Interrupted, ModelError, PromptSet, Report, from_json, to_json
 from fairtrial.core.canonical import to_plain
 from fairtrial.provenance import PublicKey, SigningKey, Verdict, sign_directory, verify
 from fairtrial.runs import Plan, Progress, Silent, Trial, plan_trial, read_trial, run_trial, summarise
@@ -239,11 +239,23 @@ async def _interruptible(plan: Plan, store: Store, progress: Progress, created: 
         if stop.is_set():
             loop.call_soon_threadsafe(task.cancel)
             return
-        loop.call_soon_threadsafe(stop.set)
-        progress.say("Stopping: finishing the calls in flight. Press Ctrl-C again to leave them.")
+        loop.call_soon_threadsafe(begin_stopping)
+
+    def begin_stopping() -> None:  # in the loop: a signal may come in the middle of another line's output
+        if not stop.is_set():
+            stop.set()
+            progress.say("Stopping: finishing the calls in flight. Press Ctrl-C again to leave them.")
 
     with _handling(on_signal):
-        return await task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+            raise Interrupted(
+                "stopped, and the calls in flight were left.",
+                next_step="The same command goes on from here; nothing recorded is bought twice.",
+            ) from None
 
 
 @contextmanager
