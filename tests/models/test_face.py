@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairtrial.core import BadInput, BudgetReached, Message, Prompt, Sampling
+from fairtrial.core import BadInput, BudgetReached, Interrupted, Message, Prompt, Sampling
 from fairtrial.models import Budget, Gate, Model
 from fairtrial.models.openai import OpenAIProvider
 from fairtrial.models.sim import SimulatedProvider
@@ -61,6 +61,17 @@ async def test_calls_in_flight_count_towards_the_budget(store: Store) -> None:
     assert sum(isinstance(g, BudgetReached) for g in got) == 3
     assert gate.budget.spent_calls == 3
     assert gate.budget.held_calls == 0
+
+
+async def test_who_waits_is_told_when_a_call_cannot_be_recorded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise Interrupted("the disk is full.")
+
+    monkeypatch.setattr(store, "record", full)
+    model = Model(simulated(latency_s=0.01), Gate(store))
+    both = asyncio.gather(*(model.chat(ASK, sampling=COLD) for _ in range(2)), return_exceptions=True)
+    got = await asyncio.wait_for(both, 10)  # the second one once waited for ever
+    assert [type(g) for g in got] == [Interrupted, Interrupted]
 
 
 async def test_money_is_held_at_the_declared_price(store: Store) -> None:

@@ -107,12 +107,12 @@ class Gate:
         self._flying[key] = landing
         try:
             completion = await self._buy(provider, request, price, on_text)
+            self.memory.record(key, request, completion)
         except BaseException as error:
             landing.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
             landing.exception()  # whoever waits is told; if nobody does, that is no fault
             raise
         else:
-            self.memory.record(key, request, completion)
             landing.set_result(completion)
         finally:
             del self._flying[key]
