@@ -2,6 +2,7 @@
 
 import pytest
 
+from fairtrial.contestants.wording import shown_reference
 from fairtrial.core import BadInput, Prompt, Response
 from fairtrial.evaluators import Scorer, check_reference
 
@@ -21,6 +22,10 @@ def scored(text: str, reference: str, scorer: str, *, choices: tuple[str, ...] =
         ("exact", "The answer is: Paris", "Paris", 1),
         ("exact", "Paris, I think", "Paris", 0),
         ("exact", "서울특별시", "서울||서울특별시", 1),
+        ("exact", "", "Seoul||", 0),
+        ("exact", "", "?", 0),
+        ("exact", "?", "?", 1),
+        ("exact", "Seoul", "||Seoul", 1),
         ("number", "It costs 1,200 won", "1200.0", 1),
         ("number", "twelve", "12", 0),
         ("contains", "It is Paris, of course.", "Paris", 1),
@@ -43,6 +48,10 @@ def test_choice_by_letter_or_text() -> None:
     assert scored("A", "Paris", "choice", choices=options).reason == "wrong"
     assert scored("no idea", "A", "choice", choices=options).reason == "unparsable"
     assert scored("", "a", "exact").value == 0
+    letters = ("B", "A")  # a reference that is a letter means that letter, for scorers and for worked examples
+    assert scored("A", "A", "choice", choices=letters).value == 1
+    assert shown_reference(Prompt(key="x", turns=("?",), reference="A", choices=letters)) == "A"
+    assert shown_reference(Prompt(key="x", turns=("?",), reference="b", choices=letters)) == "B"
     assert scored("A", "a", "exact").value == 1
 
 

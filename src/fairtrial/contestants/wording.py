@@ -3,6 +3,8 @@
 A change here changes what is asked, so it changes `WORDING`, which is part of every contestant's id.
 """
 
+from collections.abc import Sequence
+
 from fairtrial.core import Prompt, digest
 
 _WORDS = {
@@ -42,15 +44,21 @@ def user_message(prompt: Prompt, turn: int = 0, *, think: bool = False) -> str:
     return "\n\n".join(parts)
 
 
-def plain_block(prompt: Prompt, answer: str | None, *, think: bool = False) -> str:
+def plain_block(prompt: Prompt, answer: str | None) -> str:
     """``Question: … Answer:`` text for base models, which know no chat turns; with an answer it is a worked example."""
-    block = f"{words(prompt, 'question')}{user_message(prompt, think=think)}\n{words(prompt, 'answer')}"
+    block = f"{words(prompt, 'question')}{user_message(prompt)}\n{words(prompt, 'answer')}"
     return block if answer is None else f"{block} {answer}"
 
 
 def shown_reference(example: Prompt) -> str:
     """How a worked example's answer is shown: the letter for choices, else the first accepted wording."""
     reference = (example.reference or "").split("||")[0].strip()
-    if example.choices and reference in example.choices:
-        return chr(ord("A") + example.choices.index(reference))
-    return reference
+    return (choice_letter(reference, example.choices) if example.choices else None) or reference
+
+
+def choice_letter(reference: str, choices: Sequence[str]) -> str | None:
+    """The letter that a reference means: itself, or that of the option whose text it is; None when it is neither."""
+    letters = [chr(ord("A") + i) for i in range(len(choices) or 26)]
+    if reference.strip().upper() in letters:
+        return reference.strip().upper()
+    return letters[choices.index(reference)] if reference in choices else None

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from fairtrial.contestants.reading import AnswerKind, normalise, read_answer
+from fairtrial.contestants.wording import choice_letter
 from fairtrial.core import BadInput, Prompt, Response, Score, nearest
 from fairtrial.core.plugins import available, load
 
@@ -18,8 +19,9 @@ PLUGINS = "fairtrial.evaluators"
 
 
 def exact(extracted: str, reference: str) -> float:
-    """1 when both are equal after `normalise`."""
-    return float(normalise(extracted) == normalise(reference))
+    """1 when both are equal after `normalise`, and there is something to compare."""
+    said, wanted = normalise(extracted), normalise(reference)
+    return float(said == wanted if wanted else extracted.strip() == reference.strip() != "")
 
 
 def number(extracted: str, reference: str) -> float:
@@ -67,7 +69,7 @@ def check_reference(prompt: Prompt, scorer: str, *, where: str) -> None:
         return
     if scorer == "number" and not read_answer(reference, "number"):
         raise BadInput(f"item '{prompt.key}' has no number in its reference {reference!r}.", where=where)
-    if scorer == "choice" and _choice_letter(reference, prompt.choices) is None:
+    if scorer == "choice" and choice_letter(reference, prompt.choices) is None:
         raise BadInput(
             f"item '{prompt.key}': reference {reference!r} is neither a letter nor the text of one of its choices.",
             where=where,
@@ -130,15 +132,9 @@ class Scorer:
 def _wanted(prompt: Prompt, scorer: str) -> list[str]:
     reference = prompt.reference or ""
     if scorer == "choice":
-        return [_choice_letter(reference, prompt.choices) or reference]
-    return [part.strip() for part in reference.split("||")]
-
-
-def _choice_letter(reference: str, choices: tuple[str, ...]) -> str | None:
-    letters = [chr(ord("A") + i) for i in range(len(choices) or 26)]
-    if reference.strip().upper() in letters:
-        return reference.strip().upper()
-    return letters[choices.index(reference)] if reference in choices else None
+        return [choice_letter(reference, prompt.choices) or reference]
+    parts = [part.strip() for part in reference.split("||")]
+    return [part for part in parts if part] or [""]
 
 
 def _reason(value: float, extracted: str, response: Response) -> str:
