@@ -54,7 +54,7 @@ def judge_cards(
     cards = []
     for entry in plan.trial.judges:
         name = entry.name or entry.model
-        own = [v for v in votes if v.evaluator.startswith(f"judge:{name}:")]
+        own = [v for v in votes if v.evaluator.rpartition(":")[0] == f"judge:{name}"]
         shown = [v for v in own if not v.detail.get("same_text")]
         valid = [v for v in shown if v.status == "graded"]
         decided = _decided(plan, contestants, battles, shown, scores)
