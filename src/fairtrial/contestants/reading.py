@@ -11,6 +11,10 @@ from typing import Literal
 
 from fairtrial.core import Prompt
 
+READING = 1
+"""Raised whenever an answer is read or compared differently: it is part of every scorer's id, and of the id of
+contestants that vote over their samples, so that no old score stands in for a new one."""
+
 AnswerKind = Literal["text", "number", "choice"]
 
 _MARKER = re.compile(

@@ -7,7 +7,7 @@ Several accepted wordings of a reference are written ``서울||서울특별시``
 from collections import Counter
 from collections.abc import Callable
 
-from fairtrial.contestants.reading import AnswerKind, normalise, read_answer
+from fairtrial.contestants.reading import READING, AnswerKind, normalise, read_answer
 from fairtrial.contestants.wording import choice_letter
 from fairtrial.core import BadInput, Prompt, Response, Score, nearest
 from fairtrial.core.plugins import available, load
@@ -93,7 +93,7 @@ class Scorer:
             known = {"auto", *SCORERS, *available(PLUGINS)}
             raise BadInput(f"unknown scorer '{name}'.", where=where, next_step=nearest(name, known))
         self.name = name
-        self.id = f"scorer:{name}"
+        self.id = f"scorer:{name}:{READING}"
 
     def scorer_for(self, prompt: Prompt) -> str:
         """The comparison used on an item."""

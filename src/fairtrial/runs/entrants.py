@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+from fairtrial.contestants.reading import READING
 from fairtrial.contestants.wording import WORDING
 from fairtrial.core import BadInput, Contestant, PromptSet, Provider, canonical_json
 from fairtrial.models import Gate, Model, open_provider
@@ -65,7 +66,7 @@ def make_contestant(entry: ContestantEntry, provider: Provider, prompts: PromptS
             )
         params["examples"] = PromptSet(name="", prompts=prompts.examples).id
     if entry.strategy == "self-consistency":
-        params.setdefault("k", 5)
+        params = {"k": 5, "reading": READING} | params
     return Contestant(
         name=entry.name,
         model=provider.identity,

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from fairtrial.contestants import Ask, answer
 from fairtrial.core import (
     Battle,
+    BudgetReached,
     Contestant,
+    FairtrialError,
     Interrupted,
     ModelError,
     Provider,
@@ -49,6 +51,7 @@ class _Lane:
     width: int
     jobs: list[int] = field(default_factory=list)
     in_a_row: int = 0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 class _Watch:
@@ -89,8 +92,8 @@ async def run_trial(
 
     Raises:
         BadInput: A model cannot be opened or used as asked; nothing was sent.
-        BudgetReached: What is recorded stays.
-        ModelError: An endpoint is down; what is recorded stays.
+        BudgetReached: Nothing new was begun; calls in flight were finished and recorded.
+        ModelError: An endpoint is down; calls in flight at others were finished and recorded.
         Interrupted: `stop` was set before the end.
     """
     trial = plan.trial
@@ -276,17 +279,26 @@ async def _work(
     watch: _Watch,
     stop: asyncio.Event,
 ) -> None:
+    ended: list[FairtrialError] = []  # why no new job is begun; calls in flight elsewhere are paid for, and finished
+
     async def worker(lane: _Lane, queue: Iterable[int]) -> None:
         for position in queue:
-            if stop.is_set():
+            if stop.is_set() or ended:
                 return
             try:
                 await do(position)
+            except BudgetReached as error:
+                ended.append(error)
             except ModelError as error:
                 if not error.passing:
                     raise
                 _note_failure(lane, error, store, outcome, position)
                 watch.one(failed=True)
+                if lane.in_a_row == FAILURES_IN_A_ROW:
+                    ended.append(_down(lane, error))
+                    for task in lane.tasks:
+                        if task is not asyncio.current_task():
+                            task.cancel()
             else:
                 lane.in_a_row = 0
                 watch.one()
@@ -295,10 +307,12 @@ async def _work(
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 queue = iter(lane.jobs)
-                for _ in range(min(lane.width, len(lane.jobs))):
-                    group.create_task(worker(lane, queue))
+                width = min(lane.width, len(lane.jobs))
+                lane.tasks = [group.create_task(worker(lane, queue)) for _ in range(width)]
     except BaseExceptionGroup as errors:
         raise one_error(errors) from None
+    if ended:
+        raise ended[0]
     if stop.is_set() and watch.done + watch.failed < watch.total:
         raise Interrupted(
             f"stopped after {watch.done} of {watch.total} {watch.stage}.",
@@ -311,14 +325,16 @@ def _note_failure(lane: _Lane, error: ModelError, store: Store, outcome: Outcome
     outcome.last_failure = str(error)
     store.mark(outcome.trial_id, position, "pending", error.kind)
     lane.in_a_row += 1
-    if lane.in_a_row >= FAILURES_IN_A_ROW:
-        raise ModelError(
-            f"{lane.in_a_row} calls in a row failed; the last one: {error.message}",
-            kind=error.kind,
-            passing=False,
-            where=error.where,
-            next_step=error.next_step or "When it is back, the same command goes on.",
-        )
+
+
+def _down(lane: _Lane, error: ModelError) -> ModelError:
+    return ModelError(
+        f"{lane.in_a_row} calls in a row failed; the last one: {error.message}",
+        kind=error.kind,
+        passing=False,
+        where=error.where,
+        next_step=error.next_step or "When it is back, the same command goes on.",
+    )
 
 
 def one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -226,7 +226,7 @@ def _scorer_board(
         alpha=verdicts.alpha,
         seed=plan.trial.seed,
     )
-    return replace(board, view={"scorer": scorer.removeprefix("scorer:")}, snapshot=digest(evidence))
+    return replace(board, view={"scorer": scorer.split(":")[1]}, snapshot=digest(evidence))
 
 
 def _with_costs(board: Board, tally: Tally, names: list[str], contestants: Sequence[Contestant]) -> Board:
