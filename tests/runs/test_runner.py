@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairtrial.core import Interrupted, ModelError
+from fairtrial.core import BudgetReached, Interrupted, ModelError
 from fairtrial.lab import Lab
 from fairtrial.runs import Silent, Trial, parse_trial, run_trial
 from fairtrial.runs.progress import Tick
@@ -112,6 +112,32 @@ def test_a_model_that_keeps_failing_stops_its_lane_and_loses_nothing(tmp_path: P
         assert counts["failed"] == 0  # to be tried again, not given up
         assert counts["done"] + counts["pending"] == 48
         assert all(r.finish != "error" for _, r in store.responses(record.id))
+
+
+def test_calls_in_flight_are_kept_when_the_budget_is_reached(tmp_path: Path) -> None:
+    lab = Lab.create(tmp_path / "lab")
+    slow = [{"name": "a", "model": "sim/skill-0.8", "settings": {"latency_s": 0.05, "connections": 8}}]
+    plan = lab.plan(trial(contestant=slow, evaluator=[{"kind": "scorer"}], budget={"calls": 10}))
+    with pytest.raises(BudgetReached):
+        lab.run(plan)
+    with Store.open(lab.directory.database) as store:
+        (record,) = store.trials()
+        assert store.progress(record.id)["answer"]["done"] == 10  # every call that was paid for
+
+
+def test_calls_in_flight_elsewhere_are_kept_when_a_model_is_down(tmp_path: Path) -> None:
+    lab = Lab.create(tmp_path / "lab")
+    slow = {"name": "a", "model": "sim/skill-0.8", "settings": {"latency_s": 0.3, "connections": 4}}
+    down = {
+        "name": "down",
+        "model": "sim/skill-0.5",
+        "settings": {"server_error_rate": 1.0, "retries": 0, "connections": 2},
+    }
+    with pytest.raises(ModelError, match="8 calls in a row failed"):
+        lab.run(lab.plan(trial(contestant=[slow, down], evaluator=[{"kind": "scorer"}])))
+    with Store.open(lab.directory.database) as store:
+        (record,) = store.trials()
+        assert store.progress(record.id)["answer"]["done"] > 0
 
 
 def test_repeats_are_answers_of_their_own(tmp_path: Path) -> None:

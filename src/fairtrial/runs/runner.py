@@ -6,7 +6,7 @@ result depends on its job alone, never on the order of work.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fairtrial.contestants import Ask, answer
@@ -43,6 +43,11 @@ class Outcome:
     """Jobs that failed in passing; they are tried again by the same command."""
     last_failure: str = ""
 
+    def note(self, error: ModelError) -> None:
+        """Count a passing failure."""
+        self.failed += 1
+        self.last_failure = str(error)
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -52,6 +57,24 @@ class _Lane:
     jobs: list[int] = field(default_factory=list)
     in_a_row: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def failed(self, error: ModelError) -> list[FairtrialError]:
+        """Count a passing failure; after too many in a row the lane's other calls are left, and why is given back."""
+        self.in_a_row += 1
+        if self.in_a_row != FAILURES_IN_A_ROW:
+            return []
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        return [
+            ModelError(
+                f"{self.in_a_row} calls in a row failed; the last one: {error.message}",
+                kind=error.kind,
+                passing=False,
+                where=error.where,
+                next_step=error.next_step or "When it is back, the same command goes on.",
+            )
+        ]
 
 
 class _Watch:
@@ -292,25 +315,15 @@ async def _work(
             except ModelError as error:
                 if not error.passing:
                     raise
-                _note_failure(lane, error, store, outcome, position)
+                store.mark(outcome.trial_id, position, "pending", error.kind)
+                outcome.note(error)
                 watch.one(failed=True)
-                if lane.in_a_row == FAILURES_IN_A_ROW:
-                    ended.append(_down(lane, error))
-                    for task in lane.tasks:
-                        if task is not asyncio.current_task():
-                            task.cancel()
+                ended.extend(lane.failed(error))
             else:
                 lane.in_a_row = 0
                 watch.one()
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                queue = iter(lane.jobs)
-                width = min(lane.width, len(lane.jobs))
-                lane.tasks = [group.create_task(worker(lane, queue)) for _ in range(width)]
-    except BaseExceptionGroup as errors:
-        raise one_error(errors) from None
+    await _side_by_side(lanes, worker)
     if ended:
         raise ended[0]
     if stop.is_set() and watch.done + watch.failed < watch.total:
@@ -320,21 +333,17 @@ async def _work(
         )
 
 
-def _note_failure(lane: _Lane, error: ModelError, store: Store, outcome: Outcome, position: int) -> None:
-    outcome.failed += 1
-    outcome.last_failure = str(error)
-    store.mark(outcome.trial_id, position, "pending", error.kind)
-    lane.in_a_row += 1
-
-
-def _down(lane: _Lane, error: ModelError) -> ModelError:
-    return ModelError(
-        f"{lane.in_a_row} calls in a row failed; the last one: {error.message}",
-        kind=error.kind,
-        passing=False,
-        where=error.where,
-        next_step=error.next_step or "When it is back, the same command goes on.",
-    )
+async def _side_by_side(
+    lanes: Sequence[_Lane], worker: Callable[[_Lane, Iterable[int]], Coroutine[None, None, None]]
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                queue = iter(lane.jobs)
+                width = min(lane.width, len(lane.jobs))
+                lane.tasks = [group.create_task(worker(lane, queue)) for _ in range(width)]
+    except BaseExceptionGroup as errors:
+        raise one_error(errors) from None
 
 
 def one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
