@@ -140,6 +140,22 @@ def test_calls_in_flight_elsewhere_are_kept_when_a_model_is_down(tmp_path: Path)
         assert store.progress(record.id)["answer"]["done"] > 0
 
 
+def test_a_prompt_in_another_language_or_category_is_asked_anew(tmp_path: Path) -> None:
+    lab = Lab.create(tmp_path / "lab")
+    thinker = [{"name": "t", "model": "sim/echo", "strategy": "chain-of-thought"}]
+    said = []
+    for row in ({"language": "en"}, {"language": "ko"}, {"language": "ko", "tags": ["other"]}):
+        asked = {"id": "1", "prompt": "2 + 2?", "reference": "4"} | row
+        (tmp_path / "p.jsonl").write_text(json.dumps(asked) + "\n")
+        checked = trial(prompts="p.jsonl", limit=None, contestant=thinker, evaluator=[{"kind": "scorer"}])
+        result = lab.run(lab.plan(checked, base=tmp_path))
+        said.append((json.loads((result.directory / "responses.jsonl").read_text())["turns"][0], result.bought))
+    (english, _), (korean, _), (_, bought) = said
+    assert "Think step by step" in english
+    assert "정답:" in korean
+    assert bought == 0  # the same words, so the recorded call answers
+
+
 def test_repeats_are_answers_of_their_own(tmp_path: Path) -> None:
     lab = Lab.create(tmp_path / "lab")
     warm = [{"name": "w", "model": "sim/skill-0.5", "temperature": 1.0}]

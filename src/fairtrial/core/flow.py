@@ -71,8 +71,12 @@ class PromptSet:
 
     @cached_property
     def id(self) -> str:
-        """Content address over the prompts in order."""
-        return digest({"prompts": [p.id for p in self.prompts], "examples": [p.id for p in self.examples]})
+        """Content address over the prompts in order, with their tags and languages, which strategies go by."""
+
+        def described(prompts: tuple[Prompt, ...]) -> list[object]:
+            return [[p.id, p.language, p.tags] for p in prompts]
+
+        return digest({"prompts": described(self.prompts), "examples": described(self.examples)})
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `id` is computed once

@@ -46,7 +46,9 @@ class Plan:
         for index, prompt in enumerate(self.prompts.prompts):
             for repeat in range(self.trial.repeats):
                 for who, contestant in enumerate(contestants):
-                    key = digest(["answer", contestant.id, prompt.id, repeat, self.trial.seed])
+                    # Language and category are no part of a prompt's id, but choose the words and examples around it.
+                    asked = [prompt.id, prompt.language, prompt.category]
+                    key = digest(["answer", contestant.id, asked, repeat, self.trial.seed])
                     yield AnswerJob(position=position, key=key, prompt=index, contestant=who, repeat=repeat)
                     position += 1
 

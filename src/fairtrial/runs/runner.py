@@ -26,6 +26,7 @@ from fairtrial.models import Budget, Gate
 from fairtrial.runs.entrants import Entrants, open_entrants
 from fairtrial.runs.plan import AnswerJob, Plan, draw_battles
 from fairtrial.runs.progress import Progress, Tick
+from fairtrial.runs.trial import JudgeEntry
 from fairtrial.store import Job, Store
 
 FAILURES_IN_A_ROW = 8
@@ -124,7 +125,12 @@ async def run_trial(
     gate = Gate(store, Budget(usd=limits.usd, tokens=limits.tokens, calls=limits.calls))
     stop = stop or asyncio.Event()
     async with open_entrants(trial, plan.prompts, gate, progress) as entrants:
-        trial_id = digest([trial.digest, plan.prompts.id, [c.id for c in entrants.contestants]])
+        judges = [
+            (entry, Judge(model, name=entry.name or entry.model, read=entry.read, trial_seed=trial.seed))
+            for entry, model in entrants.judges
+        ]
+        ids = [[c.id for c in entrants.contestants], [judge.id for _, judge in judges]]
+        trial_id = digest([trial.digest, plan.prompts.id, *ids])
         outcome = Outcome(trial_id=trial_id, contestants=entrants.contestants, gate=gate)
         store.put_trial(trial_id, name=trial.name, created=created, body=trial.as_plain())
         store.put_prompts(trial_id, plan.prompts.prompts)
@@ -132,7 +138,7 @@ async def run_trial(
         try:
             await _answers(plan, store, entrants, outcome, progress, stop)
             if trial.judges and not outcome.failed:
-                await _judging(plan, store, entrants, outcome, progress, stop)
+                await _judging(plan, store, judges, outcome, progress, stop)
         finally:
             store.flush()
     return outcome
@@ -215,14 +221,18 @@ async def _answer_one(
 
 
 async def _judging(
-    plan: Plan, store: Store, entrants: Entrants, outcome: Outcome, progress: Progress, stop: asyncio.Event
+    plan: Plan,
+    store: Store,
+    judges: Sequence[tuple[JudgeEntry, Judge]],
+    outcome: Outcome,
+    progress: Progress,
+    stop: asyncio.Event,
 ) -> None:
     store.flush()
-    answers, by_id = _answers_by_place(plan, store, outcome, entrants.contestants)
+    answers, by_id = _answers_by_place(plan, store, outcome, outcome.contestants)
     prompts = {p.id: p for p in plan.prompts.prompts}
     work: list[tuple[Judge, Battle]] = []
-    for entry, model in entrants.judges:
-        judge = Judge(model, name=entry.name or entry.model, read=entry.read, trial_seed=plan.trial.seed)
+    for entry, judge in judges:
         battles = draw_battles(
             answers,
             policy="references" if entry.on_trial else plan.trial.battles.design,
