@@ -156,6 +156,16 @@ def test_a_prompt_in_another_language_or_category_is_asked_anew(tmp_path: Path) 
     assert bought == 0  # the same words, so the recorded call answers
 
 
+def test_judges_go_on_without_answers_that_are_given_up(tmp_path: Path) -> None:
+    lab = Lab.create(tmp_path / "lab")
+    flaky = {"name": "flaky", "model": "sim/skill-0.5", "settings": {"server_error_rate": 0.3, "retries": 0}}
+    plan = lab.plan(trial(contestant=[BASE["contestant"][0], flaky], battles={"design": "round-robin"}))
+    report = lab.run(plan, accept_failures=True).report
+    failed = sum(row["count"] for row in report.failures if row["reason"].startswith("failed"))
+    assert failed > 0
+    assert report.judges[0]["n"] == 24 - failed
+
+
 def test_repeats_are_answers_of_their_own(tmp_path: Path) -> None:
     lab = Lab.create(tmp_path / "lab")
     warm = [{"name": "w", "model": "sim/skill-0.5", "temperature": 1.0}]

@@ -117,13 +117,11 @@ class Lab:
         with self.directory.lock():
             store = Store.open(self.directory.database)
             try:
-                outcome = asyncio.run(_interruptible(plan, store, progress, created))
-                if outcome.failed and accept_failures:
-                    _record_failures(plan, store, outcome)
-                elif outcome.failed:
+                outcome = asyncio.run(_interruptible(plan, store, progress, created, accept_failures))
+                if outcome.failed:
+                    what = "votes" if accept_failures else f"of {plan.answers} answers, or votes on them,"
                     raise ModelError(
-                        f"{outcome.failed} of {plan.answers} answers could not be had; the last failure: "
-                        f"{outcome.last_failure}",
+                        f"{outcome.failed} {what} could not be had; the last failure: {outcome.last_failure}",
                         kind="unreachable",
                         passing=True,
                         next_step="Give the same command again, or add --accept-failures to report them as failed.",
@@ -207,33 +205,13 @@ def _predicate(report: Report) -> dict[str, Any]:
     }
 
 
-def _record_failures(plan: Plan, store: Store, outcome: Outcome) -> None:
-    from fairtrial.core import Response
-    from fairtrial.evaluators import Scorer
-
-    prompts = {p.id: p for p in plan.prompts.prompts}
-    scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
-    for row in list(store.jobs(outcome.trial_id, state="pending", kind="answer")):
-        response = Response(
-            prompt=row.prompt,
-            contestant=row.contestant,
-            repeat=row.repeat,
-            finish="error",
-            error=row.note or "unreachable",
-        )
-        store.put_response(row.key, response)
-        if prompts[row.prompt].reference is not None:
-            for scorer in scorers:
-                store.put_score(row.key, scorer.score(prompts[row.prompt], response))
-        store.mark(outcome.trial_id, row.position, "done")
-    store.flush()
-
-
-async def _interruptible(plan: Plan, store: Store, progress: Progress, created: str) -> Outcome:
+async def _interruptible(plan: Plan, store: Store, progress: Progress, created: str, accept_failures: bool) -> Outcome:
     """Run with Ctrl-C meaning: begin nothing new, finish what is in flight; a second one cancels that too."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    task = loop.create_task(run_trial(plan, store, progress, created=created, stop=stop))
+    task = loop.create_task(
+        run_trial(plan, store, progress, created=created, stop=stop, accept_failures=accept_failures)
+    )
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():

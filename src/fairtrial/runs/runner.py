@@ -103,7 +103,13 @@ class _Watch:
 
 
 async def run_trial(
-    plan: Plan, store: Store, progress: Progress, *, created: str, stop: asyncio.Event | None = None
+    plan: Plan,
+    store: Store,
+    progress: Progress,
+    *,
+    created: str,
+    stop: asyncio.Event | None = None,
+    accept_failures: bool = False,
 ) -> Outcome:
     """Do whatever of the plan is not done yet.
 
@@ -113,6 +119,7 @@ async def run_trial(
         progress: Told after every job.
         created: UTC time, for the trial's row.
         stop: When set, no new job is begun; those in flight are finished.
+        accept_failures: Record answers that could not be had as failed, so that judges go on without them.
 
     Raises:
         BadInput: A model cannot be opened or used as asked; nothing was sent.
@@ -137,6 +144,8 @@ async def run_trial(
         store.put_contestants(trial_id, entrants.contestants)
         try:
             await _answers(plan, store, entrants, outcome, progress, stop)
+            if outcome.failed and accept_failures:
+                _give_up(plan, store, outcome)
             if trial.judges and not outcome.failed:
                 await _judging(plan, store, judges, outcome, progress, stop)
         finally:
@@ -218,6 +227,24 @@ async def _answer_one(
     response = await answer(ask)
     store.put_response(job.key, response)
     _settle(plan, store, scorers, job, response, trial_id)
+
+
+def _give_up(plan: Plan, store: Store, outcome: Outcome) -> None:
+    """Record every answer that could not be had as a failed one."""
+    scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
+    jobs = list(plan.jobs(outcome.contestants))
+    for row in list(store.jobs(outcome.trial_id, state="pending", kind="answer")):
+        response = Response(
+            prompt=row.prompt,
+            contestant=row.contestant,
+            repeat=row.repeat,
+            finish="error",
+            error=row.note or "unreachable",
+        )
+        store.put_response(row.key, response)
+        _settle(plan, store, scorers, jobs[row.position], response, outcome.trial_id)
+    store.flush()
+    outcome.failed = 0
 
 
 async def _judging(
