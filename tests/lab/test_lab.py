@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fairtrial.core import Interrupted
+from fairtrial.core import IntegrityError, Interrupted
 from fairtrial.lab import Lab
 from fairtrial.runs import Silent, parse_trial
 from fairtrial.runs.progress import Tick
@@ -39,6 +39,21 @@ class CtrlC(Silent):
     def say(self, message: str) -> None:
         if message.startswith("Stopping"):
             self.press()
+
+
+def test_a_report_is_signed_again_only_if_its_evidence_is_what_was_signed(tmp_path: Path) -> None:
+    lab = Lab.create(tmp_path / "lab")
+    directory = lab.run(lab.plan(parse_trial(TRIAL))).directory
+    (directory / "report.html").write_text("cut off while it was written")
+    assert lab.verify(lab.rewrite()).word == "TRUSTED"
+    scores = directory / "scores.jsonl"
+    scores.write_text(scores.read_text().replace('"value":0.0', '"value":1.0'))
+    with pytest.raises(IntegrityError, match="scores.jsonl"):
+        lab.rewrite()
+    assert lab.verify(directory).word == "TAMPERED"
+    (directory / "statement.dsse.json").unlink()
+    with pytest.raises(IntegrityError, match="not what this lab signed"):
+        lab.rewrite()
 
 
 @pytest.mark.parametrize("times", [1, 2])

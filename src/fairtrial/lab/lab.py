@@ -14,7 +14,7 @@ from typing import Any
 
 import fairtrial
 from fairtrial.content import resolve
-from fairtrial.core import BadInput, Interrupted, ModelError, PromptSet, Report, from_json, to_json
+from fairtrial.core import BadInput, IntegrityError, Interrupted, ModelError, PromptSet, Report, from_json, to_json
 from fairtrial.core.canonical import to_plain
 from fairtrial.provenance import PublicKey, SigningKey, Verdict, sign_directory, verify
 from fairtrial.runs import Plan, Progress, Silent, Trial, plan_trial, read_trial, run_trial, summarise
@@ -178,11 +178,27 @@ class Lab:
         return found[0], load_report(found[0])
 
     def rewrite(self, name: str | None = None) -> Path:
-        """Render a report's pictures and page anew from its evidence, and sign it again."""
+        """Render a report's pictures and page anew from its evidence, and sign it again.
+
+        Raises:
+            IntegrityError: The evidence is not what this lab signed; a new signature would vouch for the change.
+        """
         directory, report = self.report(name)
         with self.directory.lock():
+            self._vouch(directory)
             self._finish(directory, report, text=(directory / "prompts.jsonl").read_text().find('"turns"') >= 0)
         return directory
+
+    def _vouch(self, directory: Path) -> None:
+        found = self.verify(directory)
+        drawn = ("report.html", "charts/")  # what is drawn anew may have changed
+        problems = [problem for problem in found.problems if not problem.startswith(drawn)]
+        if problems or self.public_key.keyid not in found.signers:
+            raise IntegrityError(
+                f"this report is not what this lab signed: {problems[0] if problems else 'it has no signature of it.'}",
+                where=str(directory),
+                next_step="Give the run command again: the report is made anew from what is recorded, at no cost.",
+            )
 
     def verify(self, path: Path, *, trusted: Sequence[PublicKey] = ()) -> Verdict:
         """Check a report against this lab's key and further trusted keys."""
