@@ -6,7 +6,7 @@ import pytest
 
 from fairtrial.contestants import Ask, answer, check_strategy
 from fairtrial.contestants.wording import user_message
-from fairtrial.core import BadInput, Contestant, Prompt, Response, Sampling, from_json
+from fairtrial.core import BadInput, Completion, Contestant, Prompt, Response, Sampling, from_json
 from fairtrial.models import Gate, Model
 from fairtrial.models.sim import SimulatedProvider
 from fairtrial.store import Store
@@ -55,6 +55,22 @@ async def test_direct_asks_once(bench: Bench) -> None:
     assert bench.sent() == [[("user", "What is 2 + 2?")]]
     assert [s.label for s in response.steps] == ["turn 1"]
     assert response.style["words"] == len(response.text.split())
+
+
+async def test_an_answer_ends_as_the_chosen_sample_did(bench: Bench) -> None:
+    provider = SimulatedProvider.from_settings("echo", {})
+    contestant = Contestant(name="c", model=provider.identity, strategy="self-consistency", params={"k": 3})
+    ask = Ask(Model(provider, Gate(bench.store)), contestant, SUM, repeat=0, trial_seed=1)
+    said = iter([("Answer: 4", "stop"), ("Answer: 4", "stop"), ("Let us see, 7", "length")])
+
+    async def send(*_: object, **__: object) -> Completion:
+        text, finish = next(said)
+        return Completion(text=text, finish=finish)
+
+    provider.send = send  # type: ignore[method-assign]
+    response = await answer(ask)
+    assert (response.text, response.finish) == ("Answer: 4", "stop")
+    assert [step.finish for step in response.steps] == ["stop", "stop", "length"]
 
 
 async def test_choices_are_lettered(bench: Bench) -> None:

@@ -183,8 +183,9 @@ def _response(ask: Ask, turns: tuple[str, ...], failed: str) -> Response:
     if failed == "budget" or last is None:
         turns = turns or (last.text if last else "",)
     else:
-        finish = last.finish
         turns = turns or (last.text,)
+        # Of several samples, how the one that was chosen ended; not how the last one did.
+        finish = next((step.finish for step in reversed(ask.steps) if step.text == turns[-1]), last.finish)
     return Response(
         prompt=ask.prompt.id,
         contestant=ask.contestant.id,

@@ -83,7 +83,7 @@ class LabDirectory:
                 raise BadInput(
                     "this directory is not empty and is no lab.",
                     where=str(self.path),
-                    next_step="Choose another directory: fairtrial init --lab DIR",
+                    next_step="Choose another directory: fairtrial init DIR",
                 )
             (self.path / "blobs").mkdir(exist_ok=True)
             self.reports.mkdir(exist_ok=True)
