@@ -94,9 +94,14 @@ def headline(board: Board | None) -> Sentence:
     """Who is first, or that nobody is."""
     if board is None or not board.models:
         return sentence("verdict.none")
+    if board.fit.get("above_guessing") == []:
+        return sentence("verdict.floor")
     if len(real_rows(board)) == 1:
         return sentence("verdict.single")
-    first = leaders(board)
+    return _places(board, leaders(board))
+
+
+def _places(board: Board, first: list[str]) -> Sentence:
     if not first:
         return sentence("verdict.unranked")
     if len(first) == 1:
@@ -169,7 +174,7 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     open_ones = sum(item.verdict == "inconclusive" for item in comparisons(board))
     if open_ones:
         unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(comparisons(board))))
-    if board.scope != _WIDEST:
+    if board.scope != _WIDEST and not (board.evidence == "judge" and board.refusals):  # its refusals say it
         unsaid.append(scope(board))
     unsaid.extend(visible(refusal) for refusal in board.refusals)
     simulated = [row.name for row in board.models if row.simulated]

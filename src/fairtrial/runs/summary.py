@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fairtrial.core import (
     Board,
+    BoardModel,
     Contestant,
     NoConclusion,
     Prompt,
@@ -226,7 +227,39 @@ def _scorer_board(
         alpha=verdicts.alpha,
         seed=plan.trial.seed,
     )
-    return replace(board, view={"scorer": scorer.split(":")[1]}, snapshot=digest(evidence))
+    guessing = float(_guessing(plan)[~np.isnan(tally.scores[scorer]).all(axis=1)].mean())
+    above = [m.name for m in board.models if not _simulated(m.name, contestants) and _above(m, guessing)]
+    refusals = board.refusals
+    if not above:
+        refusals += (_AT_FLOOR.format(guessing=guessing),)
+    return replace(
+        board,
+        view={"scorer": scorer.split(":")[1]},
+        snapshot=digest(evidence),
+        refusals=refusals,
+        fit=board.fit | {"guessing": guessing, "above_guessing": above},
+    )
+
+
+_AT_FLOOR = (
+    "No contestant is shown to score above guessing ({guessing:.0%}): differences may only say who answers in the form "
+    "asked for."
+)
+
+
+def _guessing(plan: Plan) -> FloatArray:
+    """What guessing gives on each prompt: one in so many choices, nothing where the answer is open."""
+    return np.array([1 / len(p.choices) if p.choices else 0.0 for p in plan.prompts.prompts])
+
+
+def _above(row: BoardModel, guessing: float) -> bool:
+    low = row.score_ci[0] if row.score_ci else None
+    return low is not None and low > guessing
+
+
+def _simulated(name: str, contestants: Sequence[Contestant]) -> bool:
+    simulated = {c.name for c in contestants if c.model.simulated}
+    return name in simulated and len(simulated) < len(contestants)
 
 
 def _with_costs(board: Board, tally: Tally, names: list[str], contestants: Sequence[Contestant]) -> Board:
@@ -252,7 +285,7 @@ def _strata(plan: Plan, tally: Tally, contestants: Sequence[Contestant]) -> Iter
     if matrix is None:
         return
     prompts = plan.prompts.prompts
-    guess = np.array([1 / len(p.choices) if p.choices else 0.0 for p in prompts])
+    guess = _guessing(plan)
     groups = {"category": [p.category for p in prompts], "language": [p.language or "unstated" for p in prompts]}
     for by, values in groups.items():
         for value in sorted(set(values)):

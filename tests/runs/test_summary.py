@@ -1,0 +1,83 @@
+"""Summaries: floors, failures in the denominator, judges' cards."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairtrial.core import Report
+from fairtrial.lab import Lab
+from fairtrial.runs import parse_trial
+
+
+def report_of(tmp_path: Path, rows: list[dict[str, Any]], contestants: list[dict[str, Any]], **more: Any) -> Report:
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    lab = Lab.create(tmp_path / "lab")
+    body = {"name": "s", "prompts": "p.jsonl", "contestant": contestants, "evaluator": [{"kind": "scorer"}]} | more
+    return lab.run(lab.plan(parse_trial(body), base=tmp_path)).report
+
+
+def choices(n: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(i),
+            "prompt": f"Which one, {i}?",
+            "choices": ["yes", "no"],
+            "reference": "A",
+            "tags": ["t"],
+            "language": "en",
+        }
+        for i in range(n)
+    ]
+
+
+def scripted(name: str, text: str, n: int) -> dict[str, Any]:
+    return {"name": name, "model": f"sim/{name}", "settings": {"answers": {str(i): text for i in range(n)}}}
+
+
+def test_a_board_on_which_nobody_beats_guessing_says_so(tmp_path: Path) -> None:
+    report = report_of(
+        tmp_path, choices(40), [scripted("silent", "I do not know.", 40), {"name": "half", "model": "sim/skill-0.5"}]
+    )
+    board = report.boards[0]
+    assert board.fit["guessing"] == 0.5
+    assert board.fit["above_guessing"] == []
+    assert any("above guessing (50%)" in refusal for refusal in board.refusals)
+    rows = {(r["contestant"], r["by"]): r for r in report.strata}
+    assert rows["silent", "category"]["score"] == 0
+
+
+def test_a_board_with_somebody_above_guessing_does_not(tmp_path: Path) -> None:
+    report = report_of(
+        tmp_path, choices(40), [scripted("silent", "?", 40), {"name": "good", "model": "sim/skill-0.95"}]
+    )
+    assert report.boards[0].fit["above_guessing"] == ["good"]
+    assert not any("guessing" in refusal for refusal in report.boards[0].refusals)
+
+
+def test_failures_are_counted_by_kind_and_stay_in_the_denominator(tmp_path: Path) -> None:
+    half = {"name": "refuser", "model": "sim/skill-1.0", "settings": {"refusal_rate": 0.5}}
+    report = report_of(tmp_path, choices(60), [half, scripted("silent", "I do not know.", 60)])
+    counts = {(f["contestant"], f["reason"]): f["count"] for f in report.failures}
+    assert counts["silent", "unparsable"] == 60
+    assert 15 < counts["refuser", "refused"] < 45
+    row = next(m for m in report.boards[0].models if m.name == "refuser")
+    assert row.score == pytest.approx(1 - counts["refuser", "refused"] / 60)
+    assert row.score_n == 60
+
+
+def test_a_judges_card_and_opinion(tmp_path: Path) -> None:
+    judge = {"kind": "judge", "model": "sim/judge-0.9", "name": "good", "settings": {"position": 1.0}}
+    report = report_of(
+        tmp_path,
+        choices(40),
+        [{"name": "strong", "model": "sim/skill-0.95"}, {"name": "weak", "model": "sim/skill-0.3"}],
+        evaluator=[{"kind": "scorer"}, judge],
+    )
+    (card,) = report.judges
+    assert card["agreement"]["estimate"] > card["single_order_agreement"]["estimate"]
+    assert card["first_rate"]["estimate"] > 0.5
+    opinion = next(b for b in report.boards if b.evidence == "judge")
+    assert opinion.scope == "judge opinion"
+    assert opinion.models[0].name == "strong"
