@@ -7,7 +7,7 @@ result depends on its job alone, never on the order of work.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fairtrial.contestants import Ask, answer
 from fairtrial.core import (
@@ -309,8 +309,9 @@ def _answers_by_place(
         if response.finish in ("error", "refused"):
             continue  # there is nothing to show a judge; the failure is counted on its own
         place = (position // (width * repeats), position // width % repeats)
-        answers.setdefault(place, {})[position % width] = response
-        by_id[response.id] = response
+        shown = replace(response, steps=())  # a judge is shown the answer, never the trace
+        answers.setdefault(place, {})[position % width] = shown
+        by_id[shown.id] = shown
     return answers, by_id
 
 
