@@ -57,6 +57,8 @@ async def open_entrants(trial: Trial, prompts: PromptSet, gate: Gate, progress: 
 def make_contestant(entry: ContestantEntry, provider: Provider, prompts: PromptSet) -> Contestant:
     """The contestant of an entry; everything that can change an answer is in its id."""
     params: dict[str, Any] = entry.params() | {"wording": WORDING}
+    if not provider.capabilities.chat:
+        params["asked_in"] = "plain text"  # the same model asked in chat turns would answer otherwise
     if entry.strategy == "few-shot":
         params.setdefault("shots", 4)
         if not prompts.examples:
