@@ -90,3 +90,9 @@ def test_files(tmp_path: Path) -> None:
         read_trial(broken_toml)
     with pytest.raises(BadInput):
         read_trial(tmp_path)
+
+
+def test_a_wrong_name_is_named_and_not_called_a_short_list() -> None:
+    said = broken(contestant=[{"name": "meta/llama", "model": "sim/skill-0.8"}])
+    assert said.startswith("trial.toml: 'name' in [[contestant]] 'meta/llama' is")
+    assert "should have at least 1 item" in broken(contestant=[])

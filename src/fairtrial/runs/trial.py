@@ -300,7 +300,10 @@ def _raise_secret(where: str, place: str) -> None:
 
 
 def _explain(error: ValidationError, raw: Mapping[str, Any], where: str) -> BadInput:
-    first = min(error.errors(include_url=False), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+    errors = error.errors(include_url=False)
+    # A list whose items are all wrong is also called too short: what is wrong with the items is said.
+    found = [e for e in errors if e["type"] != "too_short" or len(errors) == 1]
+    first = min(found, key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
     place, table = _place(first["loc"], raw)
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
