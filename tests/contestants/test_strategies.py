@@ -57,6 +57,21 @@ async def test_direct_asks_once(bench: Bench) -> None:
     assert response.style["words"] == len(response.text.split())
 
 
+@pytest.mark.parametrize(("asked", "sent"), [(0.0, 0.7), (0.3, 0.3), (None, None)])
+async def test_samples_are_drawn_warm_or_as_the_provider_likes(
+    bench: Bench, asked: float | None, sent: float | None
+) -> None:
+    from sqlalchemy import select
+
+    from fairtrial.core import Request
+
+    await bench.answer(strategy="self-consistency", k=2, sampling=Sampling(temperature=asked, max_tokens=64))
+    bench.store.flush()
+    with bench.store._engine.connect() as connection:
+        rows = connection.execute(select(calls.c.request)).scalars().all()
+    assert [from_json(row, Request).sampling.temperature for row in rows] == [sent, sent]
+
+
 async def test_an_answer_ends_as_the_chosen_sample_did(bench: Bench) -> None:
     provider = SimulatedProvider.from_settings("echo", {})
     contestant = Contestant(name="c", model=provider.identity, strategy="self-consistency", params={"k": 3})

@@ -49,7 +49,7 @@ async def self_consistency(ask: Ask) -> tuple[str, ...]:
     think = bool(params.get("think", True))
     messages = [*_opening(ask), Message(role="user", content=user_message(ask.prompt, think=think))]
     sampling = ask.contestant.sampling
-    if not sampling.temperature:
+    if sampling.temperature == 0:
         sampling = replace(sampling, temperature=DEFAULT_SAMPLE_TEMPERATURE)
     kind = answer_kind(ask.prompt)
     ballots: list[tuple[str, str]] = []
@@ -73,7 +73,7 @@ async def persona(ask: Ask) -> tuple[str, ...]:
 
 
 DEFAULT_SAMPLE_TEMPERATURE = 0.7
-"""Used by self-consistency when the contestant's temperature is 0 or unset: equal samples could not vote."""
+"""Used by self-consistency at temperature 0: equal samples could not vote. The provider's own default stays."""
 
 STRATEGIES: dict[str, Strategy] = {
     "direct": direct,
