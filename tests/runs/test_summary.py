@@ -36,6 +36,18 @@ def scripted(name: str, text: str, n: int) -> dict[str, Any]:
     return {"name": name, "model": f"sim/{name}", "settings": {"answers": {str(i): text for i in range(n)}}}
 
 
+def test_pairs_that_no_judge_could_be_shown_are_counted(tmp_path: Path) -> None:
+    some = [{"name": "a", "model": "sim/skill-0.8"}, {"name": "b", "model": "sim/skill-0.6"}]
+    some[1] |= {"settings": {"refusal_rate": 0.4}}  # type: ignore[dict-item]
+    judge = {"kind": "judge", "model": "sim/judge-0.9", "name": "j"}
+    report = report_of(tmp_path, choices(20), some, evaluator=[{"kind": "scorer"}, judge])
+    refused = sum(row["count"] for row in report.failures if row["reason"] == "refused")
+    (board,) = [board for board in report.boards if board.evidence == "judge"]
+    assert 0 < refused < 20
+    assert board.excluded["pair with a failed or refused answer"] == refused
+    assert report.judges[0]["n"] == 20 - refused
+
+
 def test_a_board_on_which_nobody_beats_guessing_says_so(tmp_path: Path) -> None:
     report = report_of(
         tmp_path, choices(40), [scripted("silent", "I do not know.", 40), {"name": "half", "model": "sim/skill-0.5"}]

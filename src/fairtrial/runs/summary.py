@@ -8,6 +8,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class Tally:
     usd: list[float]
     fingerprints: list[set[str]]
     served_as: list[set[str]]
+    not_shown: Counter[int] = field(default_factory=Counter)
+    """Failed and refused answers by place (prompt and repeat): no judge can be shown them."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -105,7 +108,8 @@ def summarise(
         except NoConclusion as nothing:
             tally.notes.append(f"{card['name']}: {nothing.message}")
         else:
-            boards.append(replace(board, view={"judge": card["name"]}, snapshot=digest(evidence)))
+            excluded = board.excluded | _without_answer(tally, len(contestants))
+            boards.append(replace(board, view={"judge": card["name"]}, excluded=excluded, snapshot=digest(evidence)))
     boards = [_with_costs(board, tally, names, contestants) for board in boards]
     (directory / "boards.json").write_bytes(canonical_json(boards) + b"\n")
     evidence["boards.json"] = _file_digest(directory / "boards.json")
@@ -123,6 +127,12 @@ def summarise(
         notes=tuple(_notes(plan, tally, contestants)),
         evidence=evidence,
     )
+
+
+def _without_answer(tally: Tally, width: int) -> dict[str, int]:
+    """Pairs that no judge could be shown, for a board's count of what is left out."""
+    pairs = sum(comb(width, 2) - comb(width - failed, 2) for failed in tally.not_shown.values())
+    return {"pair with a failed or refused answer": pairs} if pairs else {}
 
 
 def _write_prompts(plan: Plan, directory: Path, evidence: dict[str, str], *, text: bool) -> None:
@@ -149,6 +159,7 @@ def _write_responses(
             who = position % width
             out.write(response_line(response, contestants[who].name, text=text))
             _count(tally, who, response)
+            tally.not_shown[position // width] += response.finish in ("error", "refused")
         evidence["responses.jsonl"] = out.digest
     if sum(tally.answers) != plan.answers:
         raise NoConclusion(
