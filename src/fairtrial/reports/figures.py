@@ -10,9 +10,10 @@ from typing import Any
 
 from fairtrial.core import Board, Report
 from fairtrial.reports import chart_titles, drawing
-from fairtrial.reports.findings import board_n, headline_board, keyed_boards, namer, span
+from fairtrial.reports.findings import board_n, failures_counted, headline_board, keyed_boards, namer, span
 from fairtrial.reports.marks import has_hangul, romanised
 from fairtrial.reports.svg import korean_font, tidy
+from fairtrial.reports.typeset import cost_unit
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
 _LARGEST_MATRIX = 30  # a larger one cannot be read; the table of comparisons has every pair
@@ -106,7 +107,7 @@ def _strata_figure(report: Report, by: str) -> Figure:
 
 
 def _cost_figure(board: Board) -> list[Figure]:
-    unit = "usd" if any(row.usd for row in board.models) else "tokens"
+    unit = cost_unit(board.models)
     rows = [row for row in board.models if row.score is not None and getattr(row, unit) is not None]
     if not rows:
         return []
@@ -125,9 +126,10 @@ def _judges_figure(report: Report) -> Figure:
 
 
 def _failures_figure(report: Report) -> Figure:
+    n = span([row["n"] for row in report.failures])
     return Figure(
         key="failures",
         title=chart_titles.failures(report),
-        caption=sentence("chart.failures.caption", n=span([row["n"] for row in report.failures])),
+        caption=sentence("chart.failures.caption", counted=failures_counted(report), n=n),
         draw=lambda pen: drawing.failures(pen, report.failures, namer(report)),
     )

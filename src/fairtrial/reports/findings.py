@@ -3,18 +3,24 @@
 Read `headline` first. Nothing here compares estimates to decide who is better; only `Difference.verdict` does that.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from fairtrial.core import Board, BoardModel, Difference, Report
 from fairtrial.core.flow import Params
 from fairtrial.reports.marks import visible
-from fairtrial.reports.typeset import interval, number
+from fairtrial.reports.typeset import count, interval, number
 from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")
 _SHOWN = 6
 _WIDEST = "population"
 _STRATA = ("category", "language")
+_RATINGS = re.compile(r"\b(rating|vote)s?\b", re.IGNORECASE)
+_FIT = (
+    "model", "method", "interval", "score_interval", "ties", "cluster", "clusters", "items", "votes", "alpha", "draws",
+    "seed", "guessing",
+)  # fmt: skip
 
 
 def is_whole(board: Board) -> bool:
@@ -71,8 +77,9 @@ def headline_board(report: Report) -> Board | None:
 
 
 def real_rows(board: Board) -> list[BoardModel]:
-    """The rows that sentences speak of: simulated ones are a yardstick, unless there are only those."""
-    return [row for row in board.models if not row.simulated] or list(board.models)
+    """The rows that sentences speak of: not the simulated yardsticks, unless a comparison needs them."""
+    real = [row for row in board.models if not row.simulated]
+    return real if len(real) > 1 else list(board.models)
 
 
 def comparisons(board: Board) -> list[Difference]:
@@ -170,17 +177,74 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     """What stays open: inconclusive comparisons, the board's scope, its refusals, simulated contestants."""
     if board is None:
         return []
-    unsaid: list[Sentence | str] = []
-    open_ones = sum(item.verdict == "inconclusive" for item in comparisons(board))
-    if open_ones:
-        unsaid.append(sentence("verdict.inconclusive", k=open_ones, n=len(comparisons(board))))
+    unsaid: list[Sentence | str] = [*_undecided(board)]
     if board.scope != _WIDEST and not (board.evidence == "judge" and board.refusals):  # its refusals say it
         unsaid.append(scope(board))
-    unsaid.extend(visible(refusal) for refusal in board.refusals)
+    unsaid.extend(visible(refusal) for refusal in refusals(board))
     simulated = [row.name for row in board.models if row.simulated]
     if simulated:
         unsaid.append(sentence("verdict.sim", names=names(simulated)))
     return unsaid
+
+
+def _undecided(board: Board) -> list[Sentence]:
+    """How many comparisons are inconclusive, and which of them needs the fewest further items."""
+    among = comparisons(board)
+    unsure = [item for item in among if item.verdict == "inconclusive"]
+    if not unsure:
+        return []
+    key = "verdict.inconclusive" if len(real_rows(board)) == len(board.models) else "verdict.inconclusive.sim"
+    said = [sentence(key, k=len(unsure), n=len(among))]
+    needs = [(item.more_items, place) for place, item in enumerate(unsure) if item.more_items is not None]
+    if needs:
+        more, place = min(needs)
+        pair = {"a": visible(unsure[place].a), "b": visible(unsure[place].b)}
+        one = more == 1
+        said.append(sentence("verdict.closest.one" if one else "verdict.closest", **pair, n=count(more)))
+    return said
+
+
+def _about_ratings(board: Board, refusal: str) -> bool:
+    """Whether a refusal of a scorer's board speaks of the ratings behind it, which no column of it shows."""
+    if board.evidence != "scorer" or all(row.score is None for row in board.models):
+        return False
+    for row in board.models:  # a contestant may be called "majority vote"
+        refusal = refusal.replace(row.name, "")
+    return _RATINGS.search(refusal) is not None
+
+
+def refusals(board: Board) -> list[str]:
+    """The claims that a board does not make, about what it shows."""
+    return [refusal for refusal in board.refusals if not _about_ratings(board, refusal)]
+
+
+def asides(board: Board) -> list[str]:
+    """Refusals about ratings on a board that shows scores: small print, not headlines."""
+    return [refusal for refusal in board.refusals if _about_ratings(board, refusal)]
+
+
+def failures_counted(report: Report) -> Sentence:
+    """What an answer that failed counts: what the scorer gave it, or nothing where the trial has no scorer."""
+    scored = any(row.score is not None for board in report.boards for row in board.models)
+    return sentence("failures.scored" if scored else "failures.unscored")
+
+
+def judges_heading(cards: Sequence[Params]) -> Sentence:
+    """The heading over judges: on trial where all of these are, while one that only votes is not."""
+    on_trial = all(card.get("on_trial", True) for card in cards)
+    return sentence("section.judges.trial" if on_trial else "section.judges")
+
+
+def fit_main(board: Board) -> dict[str, str]:
+    """The entries of a board's method that a reader asks for first, as short texts by their name."""
+    found = {name: board.fit[name] for name in _FIT if name in board.fit}
+    return {name: _short(value) for name, value in found.items() if not isinstance(value, dict)}
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_short, value))
+    return f"{value:.3g}" if isinstance(value, float) else visible(str(value))
 
 
 def expected(report: Report) -> list[Sentence | str]:

@@ -112,6 +112,10 @@ def _environment() -> Environment:
         reason=findings.reason,
         judge_name=findings.judge_name,
         measures=findings.measures,
+        refusals=findings.refusals,
+        asides=findings.asides,
+        judges_heading=findings.judges_heading,
+        fit_main=findings.fit_main,
         estimate_of=typeset.estimate_of,
         unit_of=typeset.unit_of,
     )

@@ -5,7 +5,9 @@ name can neither colour a line nor move the cursor.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,36 +16,42 @@ from fairtrial.core import Board, BoardModel, Report
 from fairtrial.core.flow import Interval, Params
 from fairtrial.reports import findings
 from fairtrial.reports.marks import visible
-from fairtrial.reports.typeset import cost, estimate_of, interval, number, places
+from fairtrial.reports.typeset import cost, cost_unit, estimate_of, interval, number, places
 from fairtrial.reports.words import Language, Sentence, known, say, sentence
 
 _QUIET, _ACCENT = "dim", "bold cyan"
-_NAME = 26
+_NAME = 30
 _WHISKER = (12, 30)
 _GAP = 2
+_NARROW = 11  # the name column's least width
 
 
 def print_board(board: Board, console: Console, *, title: str = "", scope: bool = True, lang: Language = "en") -> None:
-    """Print one board: estimate, interval and its whisker, places left open, tier, n, cost; then scope and refusals.
+    """Print one board: estimate, interval and its whisker, places left open, n, tier, cost; then scope and refusals.
 
-    Columns that do not fit are left out from the right (cost, tier, whisker, n); the estimate, its interval and the
-    places always stay.
+    Where the width is short, the whisker shrinks and goes first, then tier, cost and n, and a line below says which
+    columns are missing; the name, the estimate, its interval and the places always stay.
 
     Args:
         board: The board; an empty one prints "no evidence".
         console: Where to print; its width, colours and encoding are obeyed.
         title: Heading; the kind of evidence by default.
-        scope: Whether scope, refusals and excluded votes follow the table.
+        scope: Whether scope and refusals follow the table; what was left out of it always does.
         lang: Language of the words around the numbers.
     """
     console.print(Text(visible(title) if title else say(findings.board_name(board), lang), style="bold"))
     if board.models:
-        console.print(_table(board, console, lang))
+        table, missing = _table(board, console, lang)
+        console.print(table)
+        if missing:
+            console.print(Text(say(sentence("board.narrow", columns=", ".join(missing)), lang), style=_QUIET))
     else:
         console.print(Text(say("no_evidence", lang), style=_QUIET))
     if scope:
-        for line in _small_print(board, lang):
+        for line in [say(findings.scope(board), lang), *map(visible, findings.refusals(board))]:
             _bullet(console, line, style=_QUIET)
+    for line in _small_print(board, lang):
+        _bullet(console, line, style=_QUIET)
 
 
 def print_report_summary(report: Report, console: Console, *, lang: Language = "en") -> None:
@@ -63,7 +71,7 @@ def print_report_summary(report: Report, console: Console, *, lang: Language = "
                 _bullet(console, _say(line, lang))
     for each in findings.boards_in_order(report):
         console.print()
-        # The headline board's small print was just said.
+        # The headline board's scope and refusals were just said.
         print_board(each, console, scope=each is not board, lang=lang)
     _print_judges(report.judges, console, lang)
     _print_failures(report, console, lang)
@@ -95,72 +103,79 @@ def whisker(estimate: float | None, ci: Interval, domain: tuple[float, float], w
     return "".join(cells)
 
 
-def _table(board: Board, console: Console, lang: Language) -> Table:
+def _table(board: Board, console: Console, lang: Language) -> tuple[Table, list[str]]:
+    """The table, and the heads of the columns that it has no room for."""
+    columns = _columns(board, lang)
+    names = [_name(row, lang) for row in board.models]
+    unit = next(iter(columns))
+    head = say("col.contestant", lang)
+    room, width, missing = _fit(columns, head, names, console)
+    fits = width + sum(_GAP + _widest(cells) for cells in columns.values()) <= console.width
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_QUIET)
+    # In a very narrow terminal cells wrap: neither a number nor the word "simulated" may be cut off.
+    table.add_column(Text(head), min_width=width, max_width=width, overflow="fold")
+    for name, cells in columns.items():
+        least = _widest(cells) if fits else None
+        side: Literal["left", "right"] = "left" if name == "interval" else "right"
+        table.add_column(Text(cells[0], justify=side), justify=side, overflow="fold", min_width=least)
+        if name == "interval" and room:
+            table.add_column("", no_wrap=True)
+    domain = _domain(board)
+    for place, row in enumerate(board.models):
+        line: list[Text] = [names[place]]
+        for name, cells in columns.items():
+            line.append(Text(cells[place + 1], style="bold" if name == unit else ""))
+            if name == "interval" and room:
+                drawn = whisker(*estimate_of(row), domain, room, ascii_only=console.options.ascii_only)
+                line.append(Text(drawn, style="cyan"))
+        table.add_row(*line)
+    return table, missing
+
+
+def _columns(board: Board, lang: Language) -> dict[str, list[str]]:
+    """The cells of each column behind the name, its head first; the cost is left out where none is known."""
     scored = any(row.score is not None for row in board.models)
     unit = "score" if scored else "rating"
     none = say("no_evidence", lang)
-    names = [_name(row, lang) for row in board.models]
-    columns: dict[str, list[str]] = {
-        unit: [],
-        "interval": [],
-        "places": [],
-        "n" if scored else "votes": [],
-        "tier": [],
-        "cost": [],
-    }
+    paid = cost_unit(board.models)
+    columns: dict[str, list[str]] = {name: [] for name in (unit, "interval", "places", "n", "tier", "cost")}
     for row in board.models:
         estimate, ci = estimate_of(row)
         bare = say("one_sided", lang) if ci != (None, None) else none
         columns[unit].append(bare if estimate is None else number(estimate, unit))
         columns["interval"].append(interval(ci, unit) or (none if estimate is not None else ""))
         columns["places"].append(places(row.rank_set) or none)
-        columns["n" if scored else "votes"].append(str(row.score_n if scored else row.votes))
+        columns["n"].append(str(row.score_n if scored else row.votes))
         columns["tier"].append("" if row.tier is None else str(row.tier))
-        columns["cost"].append(cost(row))
+        columns["cost"].append(cost(row, paid))
     if not any(columns["cost"]):
         del columns["cost"]
-    heads = {name: say(f"col.{name}", lang) for name in columns}
-    room, width = _fit(columns, heads, names, console)
-    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_QUIET)
-    # Where it gets too narrow, cells wrap: neither a number nor the word "simulated" may be cut off.
-    table.add_column(Text(say("col.contestant", lang)), max_width=width, overflow="fold")
-    for name in columns:
-        table.add_column(Text(heads[name]), justify="left" if name == "interval" else "right", overflow="fold")
-        if name == "interval" and room:
-            table.add_column("", no_wrap=True)
-    domain = _domain(board)
-    for place, row in enumerate(board.models):
-        cells: list[Text] = [names[place]]
-        for name, values in columns.items():
-            cells.append(Text(values[place], style="bold" if name == unit else ""))
-            if name == "interval" and room:
-                drawn = whisker(*estimate_of(row), domain, room, ascii_only=console.options.ascii_only)
-                cells.append(Text(drawn, style="cyan"))
-        table.add_row(*cells)
-    return table
+    heads = {"n": "n" if scored else "votes", "cost": f"cost.{paid}"}
+    return {name: [say(f"col.{heads.get(name, name)}", lang), *cells] for name, cells in columns.items()}
 
 
-def _fit(columns: dict[str, list[str]], heads: dict[str, str], names: list[Text], console: Console) -> tuple[int, int]:
-    """Drop columns until the rest fits; returns the whisker's width (0: none) and the name column's width."""
-    widest = max(name.cell_len for name in names)
+def _widest(cells: Sequence[str]) -> int:
+    return max(cell_len(line) for text in cells for line in text.split("\n"))
 
-    def need(name_width: int) -> int:
-        cells = [max(Text(text).cell_len for text in (*values, heads[name])) for name, values in columns.items()]
-        return name_width + sum(cells) + _GAP * (len(cells) + 1)
 
-    def left(name_width: int) -> int:
-        return console.width - need(name_width)
+def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: Console) -> tuple[int, int, list[str]]:
+    """Drop columns until the rest fits.
 
-    wanted = min(widest, _NAME)
-    for name in ("cost", "tier"):
-        if left(wanted) < _WHISKER[0] and name in columns:
-            del columns[name]
-    spare = left(wanted)
-    room = min(spare - _GAP, _WHISKER[1]) if spare >= _WHISKER[0] else 0
-    for name in ("n", "votes"):
-        if left(wanted) < 0 and name in columns:
-            del columns[name]
-    return room, max(min(widest, wanted + min(left(wanted), 0)), 11)
+    Returns:
+        The whisker's width (0: none), the name column's width, and the heads of the columns dropped.
+    """
+    wanted = max(cell_len(head), *(name.cell_len for name in names))
+
+    def left() -> int:
+        return console.width - wanted - sum(_GAP + _widest(cells) for cells in columns.values())
+
+    missing: list[str] = []
+    for name in ("tier", "cost", "n"):
+        if left() < 0 and name in columns:
+            missing += [columns.pop(name)[0].replace("\n", " ")]
+    room = left() - _GAP
+    whole = room >= _WHISKER[0] and not missing
+    return min(room, _WHISKER[1]) if whole else 0, max(wanted + min(left(), 0), min(wanted, _NARROW)), missing
 
 
 def _domain(board: Board) -> tuple[float, float]:
@@ -179,7 +194,8 @@ def _name(row: BoardModel, lang: Language) -> Text:
 
 
 def _small_print(board: Board, lang: Language) -> list[str]:
-    lines = [say(findings.scope(board), lang), *(visible(refusal) for refusal in board.refusals)]
+    """What no table shows: refusals about ratings beside scores, and votes left out."""
+    lines = [f"{say('board.asides', lang)}: {visible(refusal)}" for refusal in findings.asides(board)]
     excluded = ", ".join(f"{n} × {_say(known('vote', reason), lang)}" for reason, n in board.excluded.items())
     return [*lines, f"{say('board.excluded', lang)}: {excluded}"] if excluded else lines
 
@@ -187,7 +203,7 @@ def _small_print(board: Board, lang: Language) -> list[str]:
 def _print_judges(cards: Sequence[Params], console: Console, lang: Language) -> None:
     for card in cards:
         console.print()
-        console.print(Text(f"{say('section.judges', lang)}: {findings.judge_name(card)}", style="bold"))
+        console.print(Text(f"{say(findings.judges_heading([card]), lang)}: {findings.judge_name(card)}", style="bold"))
         table = _plain_table(4)
         for measure, rate in findings.measures(card):
             if rate is None:
@@ -215,6 +231,7 @@ def _print_failures(report: Report, console: Console, lang: Language) -> None:
             Text(name_of(row["contestant"])), Text(reason), Text(f"{row['count']} / {row['n']}", justify="right")
         )
     console.print(table)
+    console.print(Text(say(findings.failures_counted(report), lang), style=_QUIET))
 
 
 def _say(line: Sentence | str, lang: Language) -> str:

@@ -3,6 +3,9 @@
 Read `interval` first. Formatting only: a score of 0.725 is set as 72.5, nothing is derived.
 """
 
+from collections.abc import Sequence
+from typing import Literal
+
 from fairtrial.core import BoardModel
 from fairtrial.core.flow import Interval
 
@@ -48,11 +51,17 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
-def cost(row: BoardModel) -> str:
-    """What an answer cost: dollars where any were spent, tokens otherwise; empty where nothing is known."""
-    if row.usd:
-        return f"{money(row.usd)} USD"
-    return f"{count(row.tokens)} tok" if row.tokens is not None else ""
+def cost_unit(rows: Sequence[BoardModel]) -> Literal["usd", "tokens"]:
+    """One unit for a whole board: dollars where every contestant that is not simulated spent some, else tokens."""
+    real = [row for row in rows if not row.simulated]
+    return "usd" if real and all(row.usd for row in real) else "tokens"
+
+
+def cost(row: BoardModel, unit: Literal["usd", "tokens"]) -> str:
+    """What an answer cost on average, without its unit; empty where it is not known."""
+    if unit == "usd":
+        return "" if row.usd is None else money(row.usd)
+    return "" if row.tokens is None else count(row.tokens)
 
 
 def unit_of(row: BoardModel) -> str:
