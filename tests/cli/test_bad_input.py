@@ -196,6 +196,66 @@ def test_a_budget_stops_the_run_and_the_rest_is_bought_later(fairtrial: Command,
     assert fairtrial("run", trial).code == 0
 
 
+def test_a_budget_is_the_trials_and_counts_what_was_bought_before(
+    fairtrial: Command, tmp_path: Path, endpoint: EndpointServer
+) -> None:
+    settings = f'base_url = "{endpoint.url}"'
+    trial = write_trial(tmp_path, model="openai/small", contestant=settings, more="budget = {calls = 2}")
+    for _ in range(3):
+        got = fairtrial("run", trial)
+        assert got.code == 4
+        assert "2 calls spent" in plain(got.err)
+    assert len(endpoint.bodies) == 2  # no more, however often it is tried, and with many connections
+    trial.write_text(trial.read_text().replace("calls = 2", "calls = 3"))
+    assert fairtrial("run", trial).code == 0
+    assert len(endpoint.bodies) == 3
+
+
+def test_an_endpoint_that_is_gone_can_be_accepted(fairtrial: Command, tmp_path: Path, endpoint: EndpointServer) -> None:
+    rows = [json.dumps({"id": str(i), "prompt": f"{i}?", "reference": "2", "scorer": "number"}) for i in range(30)]
+    (tmp_path / "p.jsonl").write_text("\n".join(rows))
+    settings = f'base_url = "{endpoint.url}"\nconnections = 1\nsettings = {{retries = 0}}'
+    trial = write_trial(tmp_path, model="openai/small", contestant=settings)
+    endpoint.script = [said("Answer: 2"), complaint(503, "gone")]
+    assert fairtrial("run", trial).code == 5
+    got = fairtrial("run", trial, "--accept-failures", "--json")
+    assert got.code == 0, got.err
+    report = json.loads(got.out)["report"]
+    assert report["contestants"][0]["n"] == 30
+    assert report["boards"][0]["models"][0]["score"] == pytest.approx(1 / 30, abs=1e-5)
+
+
+def test_errors_are_json_too(fairtrial: Command) -> None:
+    got = fairtrial("run", "none.toml", "--json")
+    assert got.code == 2
+    assert json.loads(got.out)["exit_code"] == 2
+    assert json.loads(got.out)["error"]["message"] in got.err
+
+
+def test_a_dry_run_looks_at_the_models_too(fairtrial: Command, tmp_path: Path) -> None:
+    assert fairtrial("run", write_trial(tmp_path, model="openai/gpt"), "--dry-run").code == 2
+    assert fairtrial("run", write_trial(tmp_path, model="sim/foo"), "--dry-run").code == 2
+    assert fairtrial("run", write_trial(tmp_path), "--dry-run").code == 0
+
+
+def test_equal_prompts_are_one_piece_of_evidence(fairtrial: Command, tmp_path: Path) -> None:
+    rows = [json.dumps({"id": str(i), "prompt": "1 + 1?", "reference": "2", "scorer": "number"}) for i in range(9)]
+    (tmp_path / "p.jsonl").write_text("\n".join(rows))
+    got = fairtrial("run", write_trial(tmp_path))
+    assert got.code == 0, got.err
+    assert "8 prompts were left out" in got.out
+
+
+def test_what_cannot_be_ranked_exits_with_3(fairtrial: Command, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(
+        "question_id,model_a,model_b,winner\n1,a,b,model_a\n2,a,b,tie\n3,c,d,tie\n4,d,c,model_a\n"
+    )
+    assert fairtrial("rank", "v.csv").code == 3
+    trial = write_trial(tmp_path)
+    trial.write_text(trial.read_text().split("[[evaluator]]")[0])
+    assert fairtrial("run", trial).code == 3
+
+
 def test_no_lab(fairtrial: Command, tmp_path: Path) -> None:
     got = fairtrial("report", "--lab", "nowhere")
     assert got.code == 2

@@ -1,5 +1,6 @@
 import gzip
 import json
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -118,3 +119,11 @@ def test_a_header_alone_holds_no_votes(tmp_path):
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\n")
     assert len(read_battles(path)) == 0
+
+
+def test_a_column_under_a_common_other_name_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "v.csv"
+    file.write_text("prompt,user,model_a,model_b,winner\n1,u,x,y,model_a\n2,u,y,x,tie\n2,w,x,y,model_b\n")
+    battles = read_battles(file)
+    assert list(battles.clusters("prompt")) == [0, 1, 1]
+    assert list(battles.clusters("rater")) == [0, 0, 1]

@@ -518,3 +518,10 @@ def test_gsm8k_answers_after_the_mark(data):
     found = read_prompts(data / "gsm8k" / "test.jsonl.gz", fields=fields)
     assert len(found.prompts) == 655
     assert all((p.reference or "").replace(",", "").lstrip("-").isdigit() for p in found.prompts)
+
+
+def test_a_prompt_with_braces_is_a_template(tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_text("context,q\nIt rains.,Is it dry?\n")
+    found = read_prompts(file, fields={"prompt": "{context} {q}"})
+    assert found.prompts[0].turns == ("It rains. Is it dry?",)

@@ -1,6 +1,7 @@
 """The command line: it translates, it decides nothing. Read `app.py` for the commands, `main` for exit codes."""
 
 import sys
+import traceback
 
 _TYPER_INTERRUPTED = 130
 """What Typer makes of Ctrl-C outside a run, which ends a run of its own accord; ours is 5."""
@@ -21,7 +22,7 @@ def main() -> None:
             raise
         sys.stderr.write("\nInterrupted. The same command goes on; nothing recorded is lost.\n")
         sys.exit(5)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last word on any failure is one sentence
         if debug:
-            raise
-        sys.exit(fail(error))
+            traceback.print_exc()
+        sys.exit(fail(error, json="--json" in sys.argv))

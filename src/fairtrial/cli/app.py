@@ -10,6 +10,7 @@ import typer
 
 from fairtrial.cli.models import models_app
 from fairtrial.cli.output import as_json, console, save_picture, show_report, table
+from fairtrial.core.errors import NoConclusion
 
 app = typer.Typer(
     help="Every model gets a fair trial: evidence, honest rankings, signed verdicts.",
@@ -122,12 +123,16 @@ def run(
         checked = checked.model_copy(update={"workers": workers})
     plan = Lab.plan(checked, base=trial.parent)
     if dry_run:
+        for entry in (*checked.contestants, *checked.judges):
+            Lab.check_model(entry)
         _print_estimate(plan, json)
         return
     desk = Lab.create(lab) if lab == DEFAULT_LAB else Lab.open(lab)  # ./lab is made when it is not there
     with shown_progress(quiet=json) as progress:
         result = desk.run(plan, progress=progress, text=not no_text, accept_failures=accept_failures)
     show_report(result.report, result.directory, json=json)
+    if not result.report.boards and not result.report.judges:
+        raise typer.Exit(NoConclusion.exit_code)
 
 
 def _print_estimate(plan: Any, json: bool) -> None:
@@ -139,11 +144,19 @@ def _print_estimate(plan: Any, json: bool) -> None:
 
         as_json({"trial": plan.trial.name, "prompts": len(plan.prompts.prompts), "rows": to_plain(rows)})
         return
-    cells = [[r.name, f"{r.calls:,}", f"{r.prompt_tokens:,}", f"{r.completion_tokens:,}", f"{r.usd:.4f}"] for r in rows]
-    total = ["all", f"{sum(r.calls for r in rows):,}", f"{sum(r.prompt_tokens for r in rows):,}",
-             f"{sum(r.completion_tokens for r in rows):,}", f"{sum(r.usd for r in rows):.4f}"]  # fmt: skip
-    table(["who", "calls", "prompt tokens", "answer tokens, at most", "US dollars, at most"], [*cells, total])
+    cells = [
+        [r.name, f"{r.calls:,}", f"{r.prompt_tokens:,}", f"{r.completion_tokens:,}", _dollars(r.usd)] for r in rows
+    ]
+    dollars = [r.usd for r in rows]
+    known = None if None in dollars else sum(filter(None, dollars))
+    sums = [f"{sum(getattr(r, name) for r in rows):,}" for name in ("calls", "prompt_tokens", "completion_tokens")]
+    total = ["all", *sums, _dollars(known)]
+    table(["who", "calls", "prompt tokens, about", "answer tokens, at most", "US dollars, about"], [*cells, total])
     console().print("Nothing was sent.")
+
+
+def _dollars(usd: float | None) -> str:
+    return "unknown: no price declared" if usd is None else f"{usd:.4f}"
 
 
 @app.command()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairtrial.core.errors import FairtrialError
+from fairtrial.core.errors import BadInput, FairtrialError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,18 +82,22 @@ def save_picture(report: "Report", path: Path) -> None:
     path.write_text(own_fonts_only, encoding="utf-8")
 
 
-def fail(error: Exception) -> int:
-    """Say on stderr what went wrong and what to try; the exit code for it."""
+def fail(error: Exception, *, json: bool = False) -> int:
+    """Say on stderr what went wrong and what to try, with `json` also on stdout; the exit code for it."""
     if isinstance(error, FairtrialError):
-        place = f"{error.where}: " if error.where else ""
-        sys.stderr.write(f"fairtrial: {shown(place + error.message)}\n")
-        if error.next_step:
-            sys.stderr.write(f"  → {shown(error.next_step)}\n")
-        return error.exit_code
-    if isinstance(error, OSError) and error.errno is not None:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"fairtrial: {shown(where)}{os.strerror(error.errno)}.\n")
-        return 2
-    sys.stderr.write(f"fairtrial: an internal error, {type(error).__name__}: {shown(str(error))}\n")
-    sys.stderr.write("  → Give the same command with --debug and report what it prints.\n")
-    return 70
+        known = error
+    elif isinstance(error, OSError) and error.errno is not None:
+        known = BadInput(f"{os.strerror(error.errno)}.", where=str(error.filename or ""))
+    else:
+        known = FairtrialError(
+            f"an internal error, {type(error).__name__}: {error}",
+            next_step="Give the same command with --debug and report what it prints.",
+        )
+    place = f"{known.where}: " if known.where else ""
+    sys.stderr.write(f"fairtrial: {shown(place + known.message)}\n")
+    if known.next_step:
+        sys.stderr.write(f"  → {shown(known.next_step)}\n")
+    if json:
+        said = {"message": known.message, "where": known.where, "next_step": known.next_step}
+        as_json({"error": said, "exit_code": known.exit_code})
+    return known.exit_code

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
+import typer
+
 from fairtrial.cli.output import as_json, console
-from fairtrial.core import Board
+from fairtrial.core import Board, NoConclusion
 from fairtrial.ranking import board_json, rank
 from fairtrial.stats import Ties
 
 
 def rank_file(file: Path, *, ties: Ties, cluster: tuple[str, ...], seed: int, json: bool) -> None:
     """Rank the battles of a file."""
-    _show(rank(file, ties=ties, cluster=cluster, seed=seed), str(file), json=json)
+    board = rank(file, ties=ties, cluster=cluster, seed=seed)
+    _show(board, str(file), json=json)
+    if len(board.models) > 1 and all(model.rating is None for model in board.models):
+        raise typer.Exit(NoConclusion.exit_code)  # no joint ranking is possible, and the board says why
 
 
 def rank_lab(lab: Path, *, json: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.text import Text
 
 from fairtrial.cli.output import as_json, console, shown
+from fairtrial.core import BadInput, FairtrialError
 from fairtrial.lab import Lab
 from fairtrial.provenance import PublicKey, verify
 
@@ -14,7 +15,7 @@ def verify_path(path: Path, trust: list[Path], lab: Path, *, json: bool) -> int:
 
     Keys given with --trust are trusted, and the key of the lab at hand, if there is one.
     """
-    trusted = [PublicKey.load(key) for key in trust]
+    trusted = [_key(file) for file in trust]
     if (lab / "lab.toml").exists():
         trusted.append(Lab.open(lab).public_key)
     verdict = verify(path, trusted=trusted)
@@ -26,6 +27,16 @@ def verify_path(path: Path, trust: list[Path], lab: Path, *, json: bool) -> int:
     screen.print(Text.assemble((verdict.word, f"bold {colour}"), f" {shown(str(path))}"), soft_wrap=True)
     for problem in verdict.problems:
         screen.print(f"  {shown(problem)}", soft_wrap=True)
+    if verdict.word == "UNTRUSTED":
+        screen.print("  intact, but signed by a key you do not trust; to trust it: --trust KEY.pem", soft_wrap=True)
     if verdict.signer:
         screen.print(f"  signed by {verdict.signer}", soft_wrap=True)
     return verdict.exit_code
+
+
+def _key(file: Path) -> PublicKey:
+    try:
+        return PublicKey.load(file)
+    except FairtrialError as error:
+        step = "Give the public key of the lab that signed, lab.pub.pem in its keys directory."
+        raise BadInput(error.message, where=str(file), next_step=step) from error

@@ -7,11 +7,12 @@ looks at the reference.
 import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal
 
 from fairtrial.core import Prompt
 
-READING = 1
+READING = 2
 """Raised whenever an answer is read or compared differently: it is part of every scorer's id, and of the id of
 contestants that vote over their samples, so that no old score stands in for a new one."""
 
@@ -21,7 +22,13 @@ _MARKER = re.compile(
     r"(?:final answer|answer|정답|최종 답|답변|답)\s*(?:is|은|는)?\s*[:：]\s*|\b(?:the )?(?:final )?answer is:?\s+",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[-−–]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d)|[-−–]?\.\d+")
+_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z_.])[-−–]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?(?!\d)|\.\d+)"
+)
+"""A dash between two numbers joins them; only one that follows no digit is a sign."""
+_LONGEST = 40
+"""Digits up to which a number is written out."""
+
 _LETTER = re.compile(r"(?<![^\W_])(?!(?:A|I)\s+(?!or\b|and\b|is\b)[a-z])([A-Z])(?![A-Za-z0-9_'’])")
 """A capital standing alone; 'A good one' and 'I think' hold words, not letters."""
 _EMPHASIS = re.compile(r"(?:\*\*|__|`|\\boxed\{|\\\(|\\\)|\$)")
@@ -44,6 +51,8 @@ def read_answer(text: str, kind: AnswerKind, choices: Sequence[str] = ()) -> str
     """
     tail, marked = _after_marker(_EMPHASIS.sub("", text))
     if kind == "number":
+        if marked and "=" in tail:  # 'Answer: 3 - 1 = 2' ends with the answer
+            tail = tail.rsplit("=", 1)[1]
         found: list[str] = _NUMBER.findall(tail)
         return _plain_number(found[0 if marked else -1]) if found else ""
     if kind == "choice":
@@ -60,14 +69,10 @@ def _after_marker(text: str) -> tuple[str, bool]:
 
 
 def _plain_number(found: str) -> str:
-    number = found.replace(",", "").replace("−", "-").replace("–", "-")
-    if "." in number:
-        number = number.rstrip("0").rstrip(".")
-    sign = "-" if number.startswith("-") else ""
-    digits = number.lstrip("-").lstrip("0")
-    if not digits or digits.startswith("."):
-        digits = "0" + digits
-    return "0" if digits == "0" else sign + digits
+    number = Decimal(found.replace(",", "").replace("−", "-").replace("–", "-")).normalize()
+    if number == 0:
+        return "0"
+    return str(number) if abs(number.adjusted()) > _LONGEST else format(number, "f")
 
 
 def _read_choice(tail: str, choices: Sequence[str]) -> str:

@@ -64,7 +64,10 @@ _LEAST_LOGPROB = -700.0
 _ANSWER_LIMIT = 6000
 """Characters of an answer shown to a judge; the rest is cut and the vote says so."""
 
-TEMPLATE = digest([_RUBRIC, _CASE, _ASK_LETTER, _ASK_VERDICT])
+READING = 2
+"""Raised whenever a verdict is read differently: it is part of the template's digest."""
+
+TEMPLATE = digest([_RUBRIC, _CASE, _ASK_LETTER, _ASK_VERDICT, READING])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from fairtrial.stats import REQUIRED, Battles
 
 FIELDS = (*REQUIRED, "question_id", "rater", "grade", "weight", "order", "evaluator_kind")
 """Columns that are read; others are passed over."""
+OTHER_NAMES = {"question_id": ("prompt_id", "prompt", "question", "item"), "rater": ("user", "user_id", "annotator")}
+"""Names under which files often have a column, in the order in which they are tried where ours is not there."""
 
 
 def read_battles(path: str | Path) -> Battles:
@@ -26,7 +28,11 @@ def read_battles(path: str | Path) -> Battles:
     file = Path(path)
     columns: dict[str, list[object]] = {}
     rows: list[int] = []
-    for number, row in read_rows(file):
+    renamed: dict[str, str] = {}
+    for number, given in read_rows(file):
+        if not columns:
+            renamed = _renamed(given)
+        row = {renamed.get(name, name): value for name, value in given.items()}
         if not columns:
             columns = {name: [] for name in row if name in FIELDS}
             _require(row, file)
@@ -49,3 +55,13 @@ def _require(row: dict[str, object], file: Path) -> None:
             where=str(file),
             next_step="Battle files need the columns model_a, model_b and winner.",
         )
+
+
+def _renamed(row: dict[str, object]) -> dict[str, str]:
+    """Their name to ours, for columns that are there under another name only."""
+    found = {}
+    for ours, theirs in OTHER_NAMES.items():
+        name = next((name for name in theirs if name in row), None)
+        if ours not in row and name is not None:
+            found[name] = ours
+    return found

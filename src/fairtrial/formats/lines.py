@@ -34,7 +34,9 @@ def check_file(path: Path) -> None:
             raise BadInput("this is a directory, not a file.", where=str(path), next_step=_inside(path))
         if not path.exists():
             raise BadInput(
-                "there is no such file.", where=str(path), next_step="Check the path; it is relative to the trial file."
+                "there is no such file.",
+                where=str(path),
+                next_step="Check the path; a trial file names files from where it lies.",
             )
         if not path.is_file():
             raise BadInput("this is not a regular file.", where=str(path), next_step="Save the rows in a file first.")

@@ -16,6 +16,7 @@ Read `read_prompts` first. How a row becomes a `Prompt`:
 In a cell of text, lists and objects are written as JSON.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_uppercase
@@ -60,7 +61,7 @@ def read_prompts(path: Path | str, *, fields: Mapping[str, str] | None = None) -
         BadInput: Naming file, row and field, and the next step.
     """
     path = Path(path)
-    mapping = FieldMap.parse(fields or {}, known=FIELDS)
+    mapping = FieldMap.parse(_template_named(fields or {}), known=FIELDS)
     _check_settings(mapping)
     prompts: list[Prompt] = []
     examples: list[Prompt] = []
@@ -81,6 +82,14 @@ def read_prompts(path: Path | str, *, fields: Mapping[str, str] | None = None) -
         raise BadInput("the file holds no prompts.", where=str(path), next_step="Add at least one row.")
     mapping.check_found(path, columns)
     return PromptSet(name=path.name.split(".")[0] or path.name, prompts=tuple(prompts), examples=tuple(examples))
+
+
+def _template_named(fields: Mapping[str, str]) -> dict[str, str]:
+    """``prompt = "{a} {b}"`` is a template: no column is called that."""
+    named = dict(fields)
+    if re.search(r"\{\w", named.get("prompt", "")) and "template" not in named:
+        named["template"] = named.pop("prompt")
+    return named
 
 
 def _check_settings(mapping: FieldMap) -> None:

@@ -16,9 +16,11 @@ import fairtrial
 from fairtrial.content import resolve
 from fairtrial.core import BadInput, IntegrityError, Interrupted, ModelError, PromptSet, Report, from_json, to_json
 from fairtrial.core.canonical import to_plain
+from fairtrial.models import open_provider
 from fairtrial.provenance import PublicKey, SigningKey, Verdict, sign_directory, verify
 from fairtrial.runs import Plan, Progress, Silent, Trial, plan_trial, read_trial, run_trial, summarise
-from fairtrial.runs.runner import Outcome
+from fairtrial.runs.lanes import Outcome
+from fairtrial.runs.trial import ModelSettings
 from fairtrial.store import LabDirectory, Store
 
 
@@ -92,6 +94,15 @@ class Lab:
             prompts = PromptSet(name=prompts.name, prompts=prompts.prompts, examples=shown.examples or shown.prompts)
         return plan_trial(trial, prompts, where=where)
 
+    @staticmethod
+    def check_model(entry: ModelSettings) -> None:
+        """Look whether a model's name and settings make sense, without reaching it.
+
+        Raises:
+            BadInput: They do not, or an embedded model is not pulled.
+        """
+        _ = open_provider(entry.model, entry.provider_settings()).identity
+
     def run(
         self,
         plan: Plan,
@@ -126,15 +137,19 @@ class Lab:
                         passing=True,
                         next_step="Give the same command again, or add --accept-failures to report them as failed.",
                     )
-                directory, report = self._write_report(plan, store, outcome, created, text=text)
+                record = store.trial(outcome.trial_id)
+                first = record.created if record else created  # the same evidence gives the same report, whenever
+                directory, report = self._write_report(plan, store, outcome, first, text=text)
             finally:
                 store.close()
-        return RunResult(report=report, directory=directory, bought=outcome.gate.budget.spent_calls)
+        return RunResult(report=report, directory=directory, bought=outcome.gate.bought)
 
     def _write_report(
         self, plan: Plan, store: Store, outcome: Outcome, created: str, *, text: bool
     ) -> tuple[Path, Report]:
-        final = self.directory.reports / f"{_slug(plan.trial.name)}-{outcome.trial_id[7:15]}"
+        # A report without item text lies apart, so that the full one is never published in its place.
+        suffix = "" if text else "-no-text"
+        final = self.directory.reports / f"{_slug(plan.trial.name)}-{outcome.trial_id[7:15]}{suffix}"
         fresh = final.with_name(f".{final.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
@@ -167,6 +182,7 @@ class Lab:
         Raises:
             BadInput: There is none of that name.
         """
+        name = Path(name).name if name else None  # a path from `report --list` will do
         found = [p for p in self.reports() if name is None or p.name.startswith(name)]
         if not found:
             known = ", ".join(p.name for p in self.reports()[:8])

@@ -90,6 +90,9 @@ class Gate:
         self.memory = memory
         self.budget = budget or Budget()
         self._flying: dict[str, asyncio.Future[Completion]] = {}
+        self._released = asyncio.Event()
+        self.bought = 0
+        """Calls bought through this gate."""
 
     async def pass_through(
         self, provider: Provider, request: Request, price: tuple[float, float], on_text: Callable[[str], None] | None
@@ -116,6 +119,7 @@ class Gate:
             landing.set_result(completion)
         finally:
             del self._flying[key]
+        self.bought += 1
         return Call(key=key, completion=completion, bought=True)
 
     async def _buy(
@@ -124,13 +128,27 @@ class Gate:
         prompt_tokens = estimate_tokens(request)
         answer_tokens = request.sampling.max_tokens or DEFAULT_ANSWER_TOKENS
         usd = (prompt_tokens * price[0] + answer_tokens * price[1]) / 1e6
-        self.budget.hold(prompt_tokens + answer_tokens, usd)
+        await self._hold(prompt_tokens + answer_tokens, usd)
         completion: Completion | None = None
         try:
             completion = await provider.send(request, on_text=on_text)
         finally:
             self.budget.release(prompt_tokens + answer_tokens, usd, completion)
+            self._released.set()
         return completion
+
+    async def _hold(self, tokens: int, usd: float) -> None:
+        """Hold a call's estimate; while others are in flight, wait for what they give back rather than give up."""
+        while True:
+            try:
+                self.budget.hold(tokens, usd)
+            except BudgetReached:
+                if not self.budget.held_calls:
+                    raise
+                self._released.clear()
+                await self._released.wait()
+            else:
+                return
 
 
 def estimate_tokens(request: Request) -> int:

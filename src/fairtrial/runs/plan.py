@@ -9,7 +9,7 @@ from fairtrial.contestants.wording import user_message
 from fairtrial.core import BadInput, Battle, Contestant, Prompt, PromptSet, Response, digest, seed_of
 from fairtrial.evaluators import Scorer, check_reference
 from fairtrial.models.face import tokens_in
-from fairtrial.runs.trial import ContestantEntry, Trial
+from fairtrial.runs.trial import ContestantEntry, ModelSettings, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class Plan:
 
     trial: Trial
     prompts: PromptSet
+    copies: int = 0
+    """Prompts left out because an equal one is there."""
     scored: bool
     """Whether any prompt has a reference and the trial a scorer."""
 
@@ -77,6 +79,9 @@ def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Pla
         )
     if trial.limit is not None and trial.limit < len(kept):
         kept = _spread_sample(kept, trial.limit, trial.seed)
+    once = {p.id: p for p in reversed(kept)}  # the first of equal items stays: copies are no further evidence
+    copies = len(kept) - len(once)
+    kept = [p for p in kept if once[p.id] is p]
     referenced = [p for p in kept if p.reference is not None]
     if trial.scorers and not referenced:
         raise BadInput(
@@ -89,7 +94,7 @@ def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Pla
         for prompt in referenced:
             check_reference(prompt, scorer.scorer_for(prompt), where=where)
     chosen = PromptSet(name=prompts.name, prompts=tuple(kept), examples=prompts.examples)
-    return Plan(trial=trial, prompts=chosen, scored=bool(trial.scorers and referenced))
+    return Plan(trial=trial, prompts=chosen, copies=copies, scored=bool(trial.scorers and referenced))
 
 
 def _spread_sample(prompts: list[Prompt], limit: int, seed: int) -> list[Prompt]:
@@ -118,8 +123,8 @@ class Estimate:
     prompt_tokens: int
     completion_tokens: int
     """At most: every answer as long as its limit."""
-    usd: float
-    """At most, by the declared price; 0 where none is declared."""
+    usd: float | None
+    """At most, by the declared price; None for an endpoint whose price is not declared, 0 for local models."""
 
 
 def estimate_plan(plan: Plan) -> list[Estimate]:
@@ -130,14 +135,13 @@ def estimate_plan(plan: Plan) -> list[Estimate]:
     for judge in plan.trial.judges:
         battles = judge.battles or plan.trial.battles.budget or _round_robin_size(plan)
         tokens = battles * 2 * (120 + 2 * asked // max(len(texts), 1) + 200)
-        price = judge.price or (0.0, 0.0)
         rows.append(
             Estimate(
                 name=f"judge {judge.name or judge.model}",
                 calls=2 * battles,
                 prompt_tokens=tokens,
                 completion_tokens=2 * battles,
-                usd=(tokens * price[0] + 2 * battles * price[1]) / 1e6,
+                usd=_usd(judge, tokens, 2 * battles),
             )
         )
     return rows
@@ -152,14 +156,19 @@ def _estimate_contestant(plan: Plan, entry: ContestantEntry, asked: int, turns: 
     said_before = sum(n * (n - 1) // 2 for n in turn_counts) * entry.max_tokens  # earlier answers are sent again
     prompt_tokens = (asked + shown + system + said_before) * samples * plan.trial.repeats
     completion_tokens = calls * entry.max_tokens
-    price = entry.price or (0.0, 0.0)
     return Estimate(
         name=entry.name,
         calls=calls,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        usd=(prompt_tokens * price[0] + completion_tokens * price[1]) / 1e6,
+        usd=_usd(entry, prompt_tokens, completion_tokens),
     )
+
+
+def _usd(entry: ModelSettings, prompt_tokens: int, completion_tokens: int) -> float | None:
+    if entry.price is None:
+        return None if entry.base_url else 0.0
+    return (prompt_tokens * entry.price[0] + completion_tokens * entry.price[1]) / 1e6
 
 
 def _round_robin_size(plan: Plan) -> int:

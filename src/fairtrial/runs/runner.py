@@ -1,105 +1,23 @@
 """Does a plan: answers, scores, battles, votes. Read `run_trial` first.
 
-At-least-once calls, exactly-once results: a job is done when its result is in the store, and first write wins. Work is
-spread over one lane per model, each as wide as the model likes, so that a slow endpoint holds up nobody else. Every
-result depends on its job alone, never on the order of work.
+At-least-once calls, exactly-once results: a job is done when its result is in the store, and first write wins. Every
+result depends on its job alone, never on the order of work (`lanes.py`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fairtrial.contestants import Ask, answer
-from fairtrial.core import (
-    Battle,
-    BudgetReached,
-    Contestant,
-    FairtrialError,
-    Interrupted,
-    ModelError,
-    Provider,
-    Response,
-    digest,
-)
+from fairtrial.core import Battle, Contestant, Provider, Response, digest
 from fairtrial.evaluators import Judge, Scorer
 from fairtrial.models import Budget, Gate
 from fairtrial.runs.entrants import Entrants, open_entrants
+from fairtrial.runs.lanes import Outcome, Watch, lanes_of, work
 from fairtrial.runs.plan import AnswerJob, Plan, draw_battles
-from fairtrial.runs.progress import Progress, Tick
+from fairtrial.runs.progress import Progress
 from fairtrial.runs.trial import JudgeEntry
 from fairtrial.store import Job, Store
-
-FAILURES_IN_A_ROW = 8
-"""So many passing failures with no success between them stop a lane: the endpoint is down, not unlucky."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run left behind."""
-
-    trial_id: str
-    contestants: list[Contestant]
-    gate: Gate
-    failed: int = 0
-    """Jobs that failed in passing; they are tried again by the same command."""
-    last_failure: str = ""
-
-    def note(self, error: ModelError) -> None:
-        """Count a passing failure."""
-        self.failed += 1
-        self.last_failure = str(error)
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The jobs of one model, and how many at a time."""
-
-    width: int
-    jobs: list[int] = field(default_factory=list)
-    in_a_row: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def failed(self, error: ModelError) -> list[FairtrialError]:
-        """Count a passing failure; after too many in a row the lane's other calls are left, and why is given back."""
-        self.in_a_row += 1
-        if self.in_a_row != FAILURES_IN_A_ROW:
-            return []
-        for task in self.tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        return [
-            ModelError(
-                f"{self.in_a_row} calls in a row failed; the last one: {error.message}",
-                kind=error.kind,
-                passing=False,
-                where=error.where,
-                next_step=error.next_step or "When it is back, the same command goes on.",
-            )
-        ]
-
-
-class _Watch:
-    """Counts for the progress line."""
-
-    def __init__(self, progress: Progress, gate: Gate, stage: str, total: int, done: int) -> None:
-        self.progress, self.gate, self.stage = progress, gate, stage
-        self.total, self.done, self.failed = total, done, 0
-
-    def one(self, *, failed: bool = False) -> None:
-        self.failed += failed
-        self.done += not failed
-        budget = self.gate.budget
-        self.progress.tick(
-            Tick(
-                stage=self.stage,
-                done=self.done,
-                total=self.total,
-                failed=self.failed,
-                usd=budget.spent_usd,
-                tokens=budget.spent_tokens,
-                calls=budget.spent_calls,
-            )
-        )
 
 
 async def run_trial(
@@ -143,7 +61,8 @@ async def run_trial(
         store.put_prompts(trial_id, plan.prompts.prompts)
         store.put_contestants(trial_id, entrants.contestants)
         try:
-            await _answers(plan, store, entrants, outcome, progress, stop)
+            _count_spent(store, outcome)
+            await _answers(plan, store, entrants, outcome, progress, stop, accept_failures=accept_failures)
             if outcome.failed and accept_failures:
                 _give_up(plan, store, outcome)
             if trial.judges and not outcome.failed:
@@ -153,8 +72,27 @@ async def run_trial(
     return outcome
 
 
+def _count_spent(store: Store, outcome: Outcome) -> None:
+    """What the trial's recorded answers and votes cost counts towards its budget, whoever bought them and when."""
+    budget = outcome.gate.budget
+    if budget.usd is None and budget.tokens is None and budget.calls is None:
+        return
+    for _, response in store.responses(outcome.trial_id):
+        budget.spent_calls += len(response.steps)
+        budget.spent_tokens += response.usage.total
+        budget.spent_usd += response.usd
+    budget.spent_calls += 2 * sum("same_text" not in vote.detail for _, vote in store.votes(outcome.trial_id))
+
+
 async def _answers(
-    plan: Plan, store: Store, entrants: Entrants, outcome: Outcome, progress: Progress, stop: asyncio.Event
+    plan: Plan,
+    store: Store,
+    entrants: Entrants,
+    outcome: Outcome,
+    progress: Progress,
+    stop: asyncio.Event,
+    *,
+    accept_failures: bool,
 ) -> None:
     jobs = list(plan.jobs(entrants.contestants))
     prompts = plan.prompts.prompts
@@ -174,7 +112,7 @@ async def _answers(
     )
     scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
     pending = _still_to_answer(plan, store, jobs, scorers, outcome.trial_id)
-    watch = _Watch(progress, outcome.gate, "answers", len(jobs), len(jobs) - len(pending))
+    watch = Watch(progress, outcome.gate, "answers", len(jobs), len(jobs) - len(pending))
 
     async def do(position: int) -> None:
         job = jobs[position]
@@ -183,8 +121,8 @@ async def _answers(
     def provider_of(position: int) -> Provider:
         return entrants.models[entrants.contestants[jobs[position].contestant].id].provider
 
-    lanes = _lanes(pending, provider_of, plan.trial.workers)
-    await _work(lanes, do, store, outcome, watch, stop)
+    lanes = lanes_of(pending, provider_of, plan.trial.workers)
+    await work(lanes, do, store, outcome, watch, stop, accept_failures=accept_failures)
 
 
 def _still_to_answer(
@@ -258,7 +196,7 @@ async def _judging(
     store.flush()
     answers, by_id = _answers_by_place(plan, store, outcome, outcome.contestants)
     prompts = {p.id: p for p in plan.prompts.prompts}
-    work: list[tuple[Judge, Battle]] = []
+    bouts: list[tuple[Judge, Battle]] = []
     for entry, judge in judges:
         battles = draw_battles(
             answers,
@@ -267,24 +205,24 @@ async def _judging(
             seed=plan.trial.seed,
             values=_values(store, outcome.trial_id, plan) if entry.on_trial else None,
         )
-        work.extend((judge, battle) for battle in battles)
+        bouts.extend((judge, battle) for battle in battles)
     base = plan.answers
-    keys = [digest(["judge", judge.id, battle.id]) for judge, battle in work]
-    for _, battle in work:
+    keys = [digest(["judge", judge.id, battle.id]) for judge, battle in bouts]
+    for _, battle in bouts:
         store.put_battle(battle)
-    store.put_jobs(outcome.trial_id, _judge_rows(work, keys, base))
+    store.put_jobs(outcome.trial_id, _judge_rows(bouts, keys, base))
     voted = {position for position, _ in store.votes(outcome.trial_id)}
-    pending = [base + i for i in range(len(work)) if base + i not in voted]
-    watch = _Watch(progress, outcome.gate, "judging", len(work), len(work) - len(pending))
+    pending = [base + i for i in range(len(bouts)) if base + i not in voted]
+    watch = Watch(progress, outcome.gate, "judging", len(bouts), len(bouts) - len(pending))
 
     async def do(position: int) -> None:
-        judge, battle = work[position - base]
+        judge, battle = bouts[position - base]
         vote = await judge.judge(battle, prompts[battle.prompt], by_id[battle.a], by_id[battle.b])
         store.put_vote(keys[position - base], vote)
         store.mark(outcome.trial_id, position, "done")
 
-    lanes = _lanes(pending, lambda position: work[position - base][0].model.provider, plan.trial.workers)
-    await _work(lanes, do, store, outcome, watch, stop)
+    lanes = lanes_of(pending, lambda position: bouts[position - base][0].model.provider, plan.trial.workers)
+    await work(lanes, do, store, outcome, watch, stop)
 
 
 def _judge_rows(work: Sequence[tuple[Judge, Battle]], keys: Sequence[str], base: int) -> Iterable[Job]:
@@ -318,75 +256,3 @@ def _answers_by_place(
 def _values(store: Store, trial_id: str, plan: Plan) -> dict[str, float]:
     first = Scorer(plan.trial.scorers[0].scorer).id
     return {score.response: score.value for _, score in store.scores(trial_id) if score.scorer == first}
-
-
-def _lanes(pending: Sequence[int], provider_of: Callable[[int], Provider], workers: int | None) -> list[_Lane]:
-    lanes: dict[int, _Lane] = {}
-    for position in pending:
-        provider = provider_of(position)
-        if id(provider) not in lanes:
-            width = provider.capabilities.connections
-            # More jobs than connections, so that none idles while an answer is scored; the provider holds its limit.
-            lanes[id(provider)] = _Lane(width=min(width, workers) if workers else width + width // 2)
-        lanes[id(provider)].jobs.append(position)
-    return list(lanes.values())
-
-
-async def _work(
-    lanes: Sequence[_Lane],
-    do: Callable[[int], Awaitable[None]],
-    store: Store,
-    outcome: Outcome,
-    watch: _Watch,
-    stop: asyncio.Event,
-) -> None:
-    ended: list[FairtrialError] = []  # why no new job is begun; calls in flight elsewhere are paid for, and finished
-
-    async def worker(lane: _Lane, queue: Iterable[int]) -> None:
-        for position in queue:
-            if stop.is_set() or ended:
-                return
-            try:
-                await do(position)
-            except BudgetReached as error:
-                ended.append(error)
-            except ModelError as error:
-                if not error.passing:
-                    raise
-                store.mark(outcome.trial_id, position, "pending", error.kind)
-                outcome.note(error)
-                watch.one(failed=True)
-                ended.extend(lane.failed(error))
-            else:
-                lane.in_a_row = 0
-                watch.one()
-
-    await _side_by_side(lanes, worker)
-    if ended:
-        raise ended[0]
-    if stop.is_set() and watch.done + watch.failed < watch.total:
-        raise Interrupted(
-            f"stopped after {watch.done} of {watch.total} {watch.stage}.",
-            next_step="The same command goes on from here; nothing recorded is bought twice.",
-        )
-
-
-async def _side_by_side(
-    lanes: Sequence[_Lane], worker: Callable[[_Lane, Iterable[int]], Coroutine[None, None, None]]
-) -> None:
-    try:
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                queue = iter(lane.jobs)
-                width = min(lane.width, len(lane.jobs))
-                lane.tasks = [group.create_task(worker(lane, queue)) for _ in range(width)]
-    except BaseExceptionGroup as errors:
-        raise one_error(errors) from None
-
-
-def one_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first real error inside nested groups, for a surface to show."""
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = next((e for e in first.exceptions if not isinstance(e, asyncio.CancelledError)), first.exceptions[0])
-    return first

@@ -158,7 +158,8 @@ def _write_responses(
         for position, response in store.responses(trial_id):
             who = position % width
             out.write(response_line(response, contestants[who].name, text=text))
-            _count(tally, who, response)
+            prompt = plan.prompts.prompts[position // (width * repeats)]
+            _count(tally, who, response, scored=bool(plan.trial.scorers) and prompt.reference is not None)
             tally.not_shown[position // width] += response.finish in ("error", "refused")
         evidence["responses.jsonl"] = out.digest
     if sum(tally.answers) != plan.answers:
@@ -202,7 +203,7 @@ def _empty_tally(width: int) -> Tally:
     )
 
 
-def _count(tally: Tally, who: int, response: Response) -> None:
+def _count(tally: Tally, who: int, response: Response, *, scored: bool) -> None:
     tally.answers[who] += 1
     tally.calls[who] += len(response.steps)
     tally.prompt_tokens[who] += response.usage.prompt_tokens
@@ -217,13 +218,13 @@ def _count(tally: Tally, who: int, response: Response) -> None:
         tally.failures[who][f"failed: {response.error}"] += 1
     elif response.finish == "refused":
         tally.failures[who]["refused"] += 1
-    elif response.finish == "length":
+    elif response.finish == "length" and not scored:  # a scored one may be right all the same: see `_count_score`
         tally.failures[who]["truncated"] += 1
 
 
 def _count_score(tally: Tally, who: int, score: Score, *, first: bool) -> None:
-    if first and score.reason == "unparsable":
-        tally.failures[who]["unparsable"] += 1
+    if first and score.reason in ("unparsable", "truncated"):
+        tally.failures[who][score.reason] += 1
 
 
 def _scorer_board(
@@ -347,6 +348,8 @@ def _costs(tally: Tally, names: list[str]) -> Iterable[dict[str, Any]]:
 
 def _notes(plan: Plan, tally: Tally, contestants: Sequence[Contestant]) -> Iterable[str]:
     yield from tally.notes
+    if plan.copies:
+        yield f"{plan.copies} prompts were left out: each is equal to another one, and copies are no further evidence."
     unscored = sum(p.reference is None for p in plan.prompts.prompts)
     if plan.trial.scorers and unscored:
         yield f"{unscored} of {len(plan.prompts.prompts)} prompts have no reference and are in no scorer's board."

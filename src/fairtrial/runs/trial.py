@@ -264,6 +264,12 @@ def _check_design(trial: Trial, where: str) -> None:
             where=f"{where}: [battles]",
             next_step='Use design = "uniform" with a budget.',
         )
+    if any(j.on_trial for j in trial.judges) and trial.repeats > 1:
+        raise BadInput(
+            "a judge on trial needs repeats = 1: the references decide between single answers.",
+            where=where,
+            next_step="Set repeats = 1, or put the judge on trial in a trial of its own.",
+        )
     if any(j.on_trial for j in trial.judges) and not trial.scorers:
         raise BadInput(
             "a judge on trial needs a scorer to be compared with.",

@@ -102,7 +102,8 @@ class LabDirectory:
             IntegrityError: Parts of it are missing.
         """
         if not self.exists():
-            raise BadInput("there is no lab here.", where=str(self.path), next_step="Make one with: fairtrial init")
+            step = f"Make one with: fairtrial init {self.path}"
+            raise BadInput("there is no lab here.", where=str(self.path), next_step=step)
         places = (self.database, self.path / "blobs", self.keys, self.reports)
         missing = [place.name for place in places if not place.exists()]
         if missing:
