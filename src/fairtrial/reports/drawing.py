@@ -23,15 +23,18 @@ INK, FAINT, ACCENT, ALARM = "#767676", "#a6a6a6", "#2f86a6", "#bf5a36"
 _FONT = "Liberation Sans, Arial, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Gothic, sans-serif"
 _PERCENT = "format(datum.value * 100, 'd')"  # scores are set as 0 … 100, as in the tables
 _LABEL = 30
-_ROW = 26
+_ROW, _LINE = 26, 15
+_FOLD = 17  # characters a line of a label in a narrow drawing
 _SUBTITLE = 92
 
 
 @dataclass(slots=True)
 class Pen:
-    """The language of a drawing, and whether its labels had to be romanised."""
+    """The language of a drawing, whether it is to fit a phone, and whether its labels had to be romanised."""
 
     lang: Language = "en"
+    narrow: bool = False
+    """Draws for a frame of about 350 pixels: smaller panels below each other, labels on several lines."""
     romanised: bool = field(default=False, init=False)
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict, init=False)
 
@@ -69,13 +72,33 @@ class Pen:
             result.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
         return result
 
+    def fold(self, labels: Sequence[str]) -> list[str]:
+        """The labels, broken into short lines where the drawing is narrow."""
+        return ["\n".join(textwrap.wrap(label, _FOLD)) for label in labels] if self.narrow else list(labels)
+
+    def side(self, labels: Sequence[str], column: str = "row") -> Any:
+        """The vertical axis of rows in this order."""
+        import altair as alt
+
+        axis = alt.Axis(labelExpr="split(datum.label, '\\n')") if self.narrow else alt.Axis()
+        return alt.Y(f"{column}:N", sort=list(labels), title=None, axis=axis)
+
+    def row(self, labels: Sequence[str]) -> int:
+        """The height of one row, so that the labels have room."""
+        lines = max((label.count("\n") for label in labels), default=0)
+        return _ROW + lines * _LINE
+
+    def span(self, wide: int, narrow: int) -> int:
+        """A width or a number of columns, by the room there is."""
+        return narrow if self.narrow else wide
+
     def rows(self, models: Sequence[BoardModel]) -> list[str]:
         """Labels of a board's rows; simulated contestants say so."""
         marked = [
             f"{visible(row.name, _LABEL - 12)} · {self.word('simulated')}" if row.simulated else row.name
             for row in models
         ]
-        return self.labels(marked)
+        return self.fold(self.labels(marked))
 
 
 def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[str, Any]:
@@ -160,14 +183,15 @@ def whiskers(pen: Pen, board: Board) -> Any:
         note = pen.word("no_evidence") if estimate is None and ci == (None, None) else None
         values.append({"row": label, "note": note, **_dot(estimate, ci, domain)})
     unit = "score" if domain == (0.0, 1.0) else "rating"
-    y, title = alt.Y("row:N", sort=labels, title=None), pen.word(f"chart.axis.{unit}")
-    left = _dots(pen, values, y=y, domain=domain, title=title).properties(width=330, height=_ROW * total)
+    title, height = pen.word(f"chart.axis.{unit}"), pen.row(labels) * total
+    left = _dots(pen, values, y=pen.side(labels), domain=domain, title=title)
+    left = left.properties(width=pen.span(330, 150), height=height)
     sets = [
         {"row": label, "best": row.rank_set[0] - 0.5, "worst": row.rank_set[1] + 0.5}
         for label, row in zip(labels, board.models, strict=True)
         if row.rank_set is not None
     ]
-    ticks = list(range(1, total + 1)) if total <= 12 else None  # beyond a dozen the axis chooses
+    ticks = list(range(1, total + 1)) if total <= pen.span(12, 6) else None  # beyond that the axis chooses
     axis = alt.Axis(values=ticks, format="d", grid=False) if ticks else alt.Axis(format="d", grid=False)
     scale = alt.Scale(domain=[0.5, total + 0.5], nice=False, zero=False)
     bars = alt.Chart(pen.data(sets)).mark_bar(height=9, cornerRadius=4, color=ACCENT, opacity=0.55)
@@ -176,7 +200,8 @@ def whiskers(pen: Pen, board: Board) -> Any:
         x2="worst:Q",
         y=alt.Y("row:N", sort=labels, title=None, axis=None, scale=alt.Scale(domain=labels)),
     )
-    return alt.hconcat(left, right.properties(width=130, height=_ROW * total), spacing=28)
+    right = right.properties(width=pen.span(130, 56), height=height)
+    return alt.hconcat(left, right, spacing=pen.span(28, 12))
 
 
 def matrix(pen: Pen, board: Board) -> Any:
@@ -191,14 +216,15 @@ def matrix(pen: Pen, board: Board) -> Any:
         if i != j
     ]
     most = max((wins for line in board.matrix for wins in line), default=0) or 1
+    top = alt.Axis(orient="top", labelAngle=-40, labelExpr="replace(datum.label, /\\n/g, ' ')")
     base = alt.Chart(pen.data(values)).encode(
-        x=alt.X("column:N", sort=labels, title=None, axis=alt.Axis(orient="top", labelAngle=-40)),
-        y=alt.Y("row:N", sort=labels, title=None),
+        x=alt.X("column:N", sort=labels, title=None, axis=top),
+        y=pen.side(labels),
     )
     strength = alt.Opacity("wins:Q", scale=alt.Scale(domain=[0, most], range=[0.04, 0.55]), legend=None)
     cells = base.mark_rect(color=ACCENT, cornerRadius=2).encode(opacity=strength)
     text = base.mark_text(color=INK, fontSize=13).encode(text="wins:Q")
-    return (cells + text).properties(width=alt.Step(52), height=alt.Step(34))
+    return (cells + text).properties(width=alt.Step(pen.span(52, 36)), height=alt.Step(max(34, pen.row(labels))))
 
 
 def strata(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) -> Any:
@@ -206,7 +232,8 @@ def strata(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) -> A
     import altair as alt
 
     who = list(dict.fromkeys(row["contestant"] for row in rows))
-    label = dict(zip(who, pen.labels([name_of(one) for one in who]), strict=True))
+    labels = pen.fold(pen.labels([name_of(one) for one in who]))
+    label = dict(zip(who, labels, strict=True))
     panels: list[str] = []
     values = []
     for value in dict.fromkeys(row["value"] for row in rows):
@@ -218,17 +245,17 @@ def strata(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) -> A
             dot = _dot(None, (None, None), (0, 1)) if empty else _dot(row["score"], row["ci"] or (None, None), (0, 1))
             note = pen.word("no_evidence") if empty else None
             values.append({"panel": panels[-1], "row": label[row["contestant"]], "note": note, **dot})
-    y = alt.Y("row:N", sort=[label[one] for one in who], title=None)
-    dots = _dots(pen, values, y=y, domain=(0, 1), title=None).properties(width=210, height=20 * len(who))
-    return dots.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=2, spacing=18)
+    dots = _dots(pen, values, y=pen.side(labels), domain=(0, 1), title=None)
+    dots = dots.properties(width=210, height=(pen.row(labels) - 6) * len(who))
+    return dots.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=pen.span(2, 1), spacing=18)
 
 
 def cost(pen: Pen, rows: Sequence[BoardModel], unit: str) -> Any:
     """Mean score against what an answer costs, each point named and with its whisker."""
     import altair as alt
 
-    width, height = 460, 280
-    labels = pen.rows(rows)
+    width, height = pen.span(460, 290), 280
+    labels = [label.replace("\n", " ") for label in pen.rows(rows)]
     most = max(getattr(row, unit) for row in rows) * 1.08 or 1.0
     values = []
     for label, row in zip(labels, rows, strict=True):
@@ -239,7 +266,7 @@ def cost(pen: Pen, rows: Sequence[BoardModel], unit: str) -> Any:
         "paid:Q",
         title=pen.word(f"col.{unit}"),
         scale=alt.Scale(domain=[0, most], nice=False),
-        axis=alt.Axis(format="~g" if unit == "usd" else ",d", tickCount=6),
+        axis=alt.Axis(format="~g" if unit == "usd" else ",d", tickCount=pen.span(6, 4)),
     )
     axis = alt.Axis(grid=True, tickCount=5, labelExpr=_PERCENT)
     y = alt.Y("score:Q", title=pen.word("chart.axis.score"), scale=alt.Scale(domain=[0, 1]), axis=axis)
@@ -293,15 +320,16 @@ def judges(pen: Pen, cards: Sequence[Params]) -> Any:
         values = []
         for measure, rate in measures(card):
             dot = _dot(rate["estimate"], rate["ci"], (0, 1)) if rate else _dot(None, (None, None), (0, 1))
-            label = pen.word(f"judge.{measure}") + (f"  n = {rate['n']}" if rate else "")
+            label = pen.word(f"judge.{measure}") + (f"  n\u00a0=\u00a0{rate['n']}" if rate else "")
             values.append({"row": label, "note": None if rate else pen.word("no_evidence"), **dot})
-        order = [value["row"] for value in values]
-        dots = _dots(
-            pen, values, y=alt.Y("row:N", sort=order, title=None), domain=(0, 1), title=pen.word("chart.axis.rate")
-        )
+        order = pen.fold([value["row"] for value in values])
+        values = [value | {"row": label} for value, label in zip(values, order, strict=True)]
+        dots = _dots(pen, values, y=pen.side(order), domain=(0, 1), title=pen.word("chart.axis.rate"))
         half = alt.Chart(pen.data([{"half": 0.5}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="half:Q")
         heading = alt.TitleParams(text=pen.label(judge_name(card)), fontSize=12.5, offset=6, anchor="start")
-        panels.append((half + dots).properties(width=330, height=_ROW * len(values), title=heading))
+        panels.append(
+            (half + dots).properties(width=pen.span(330, 180), height=pen.row(order) * len(values), title=heading)
+        )
     return alt.vconcat(*panels, spacing=20)
 
 
@@ -310,12 +338,13 @@ def failures(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) ->
     import altair as alt
 
     texts = [f"{name_of(row['contestant'])} · {say(reason(row['reason']), pen.lang)}" for row in rows]
+    labels = pen.fold(_long_labels(pen, texts))
     values = [
         {"row": label, "count": row["count"], "text": f"{row['count']} / {row['n']}"}
-        for label, row in zip(_long_labels(pen, texts), rows, strict=True)
+        for label, row in zip(labels, rows, strict=True)
     ]
     most = max(row["n"] for row in rows)
-    base = alt.Chart(pen.data(values)).encode(y=alt.Y("row:N", sort=[value["row"] for value in values], title=None))
+    base = alt.Chart(pen.data(values)).encode(y=pen.side(labels))
     scale = alt.Scale(domain=[0, most], nice=False)
     bar = base.mark_bar(color=ALARM, height=10, cornerRadiusEnd=3).encode(
         x=alt.X("count:Q", title=pen.word("chart.axis.answers"), scale=scale, axis=alt.Axis(format="d", tickMinStep=1))
@@ -323,7 +352,7 @@ def failures(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) ->
     text = base.mark_text(color=INK, align="left", dx=6, fontSize=12).encode(
         x=alt.X("count:Q", scale=scale), text="text:N"
     )
-    return (bar + text).properties(width=330, height=_ROW * len(values))
+    return (bar + text).properties(width=pen.span(330, 160), height=pen.row(labels) * len(values))
 
 
 def _long_labels(pen: Pen, texts: Sequence[str]) -> list[str]:

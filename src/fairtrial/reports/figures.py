@@ -45,17 +45,25 @@ def charts(report: Report, *, lang: Language = "en") -> dict[str, str]:
     return {figure.key: render(figure, lang=lang, titled=True) for figure in figures(report)}
 
 
-def render(figure: Figure, *, lang: Language, titled: bool) -> str:
-    """One chart as SVG; with `titled` its title and caption are drawn too, else a page sets them beside it."""
+def render(figure: Figure, *, lang: Language, titled: bool, narrow: bool = False) -> str:
+    """One chart as SVG; with `titled` its title and caption are drawn too, else a page sets them beside it.
+
+    A `narrow` drawing is for a phone.
+    """
     import vl_convert
 
-    pen = drawing.Pen(lang=lang)
+    pen = drawing.Pen(lang=lang, narrow=narrow)
     title, caption = say(figure.title, pen.lang), say(figure.caption, pen.lang)
     chart = figure.draw(pen)
     if not korean_font() and (has_hangul(title) or pen.romanised):
         title, caption = romanised(title), f"{caption} {say('chart.romanised', pen.lang)}"
     spec = drawing.finish(chart, pen, title=title if titled else "", caption=caption if titled else "")
-    return tidy(vl_convert.vegalite_to_svg(spec), key=f"{figure.key}-{lang}", title=title, description=caption)
+    return tidy(
+        vl_convert.vegalite_to_svg(spec),
+        key=f"{figure.key}-{lang}{'-narrow' if narrow else ''}",
+        title=title,
+        description=caption,
+    )
 
 
 def figures(report: Report) -> list[Figure]:

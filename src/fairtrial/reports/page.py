@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from fairtrial.reports.evidence import Evidence
 from fairtrial.reports.figures import Figure, figures, render
 from fairtrial.reports.marks import visible
 from fairtrial.reports.samples import pack
-from fairtrial.reports.words import LANGUAGES, Sentence, catalogue, known, say, sentence
+from fairtrial.reports.words import LANGUAGES, Language, Sentence, catalogue, known, say, sentence
 
 _SCRIPT_WORDS = (
     "viewer.",
@@ -34,6 +35,10 @@ _SCRIPT_WORDS = (
     "no_evidence",
     "simulated",
 )
+
+_ROOMS = {"wide": 600, "narrow": 350}
+"""Least width in pixels of the frame that each drawing is for; the style sheet changes over at 40rem."""
+_LEAST_SCALE = 0.7
 
 
 def write_html(report_dir: Path, *, text: bool = True, lang: Literal["auto", "en", "ko"] = "auto") -> Path:
@@ -145,13 +150,18 @@ def both(what: Sentence | str) -> Markup:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    """The chart once a language, its title and caption set by the page."""
-    drawings = {language: render(figure, lang=language, titled=False) for language in LANGUAGES}
-    svgs = (
-        Markup('<div class="drawing {0}">{1}</div>').format(language, Markup(svg))  # noqa: S704 - tidied by `svg.tidy`
-        for language, svg in drawings.items()
-    )
+    """The chart once a language and once for phones, its title and caption set by the page."""
+    svgs = [_drawing(figure, language, room) for language in LANGUAGES for room in _ROOMS]
     return {"key": figure.key, "title": figure.title, "caption": figure.caption, "svg": Markup("").join(svgs)}
+
+
+def _drawing(figure: Figure, language: Language, room: str) -> Markup:
+    svg = render(figure, lang=language, titled=False, narrow=room == "narrow")
+    width = re.search(r' width="(\d+)', svg)
+    # Up to a third too wide it is scaled down and can still be read; beyond that the frame scrolls.
+    broad = " broad" if width and int(width[1]) * _LEAST_SCALE > _ROOMS[room] else ""
+    chart = Markup(svg)  # noqa: S704 - tidied by `svg.tidy`
+    return Markup('<div class="drawing {} {}{}">{}</div>').format(language, room, broad, chart)
 
 
 def _contestants(report: Report) -> list[dict[str, Any]]:
