@@ -87,6 +87,16 @@ async def test_a_phone_needs_no_sideways_scrolling(browser, written):
     await browser.evaluate("document.querySelectorAll('.item').forEach(e => e.open = true)")
     await browser.until(f"document.querySelectorAll('.item > .body').length === {ROWS}")
     assert await browser.evaluate("document.documentElement.scrollWidth") <= 390
+    seen = "[...document.querySelectorAll('.drawing svg')].filter(e => e.checkVisibility())"
+    assert await browser.evaluate(f"{seen}.length") == 9
+    assert await browser.evaluate(f"Math.max(...{seen}.map(e => e.getBoundingClientRect().right))") <= 390
+    # Text of charts is at most a third smaller than drawn.
+    assert (
+        await browser.evaluate(
+            f"Math.min(...{seen}.map(e => e.getBoundingClientRect().width / e.viewBox.baseVal.width))"
+        )
+        > 0.7
+    )
 
 
 async def test_the_keyboard_reaches_and_opens_a_sample(browser, written):

@@ -125,3 +125,69 @@ def test_a_narrow_scope_is_a_limit_and_a_wide_one_is_a_claim():
     assert findings.scope(narrow) in findings.cannot_be_said(narrow)
     assert findings.scope(wide) in findings.can_be_said(wide)
     assert findings.scope(wide) not in findings.cannot_be_said(wide)
+
+
+def test_one_real_contestant_is_compared_with_the_simulated_one():
+    alone = board(
+        row("x", (1, 2)), row("sim", (1, 2), simulated=True), differences=(difference("inconclusive", b="sim"),)
+    )
+    assert say(findings.headline(alone)) == "No contestant is separated from first place"
+    assert say(findings.cannot_be_said(alone)[0]).startswith("1 of 1 comparisons are inconclusive")
+
+
+def test_simulated_rows_that_are_not_counted_are_said_to_be():
+    rows = (row("x", (1, 3)), row("y", (1, 3)), row("sim", (1, 3), simulated=True))
+    unsure = (difference("inconclusive"), difference("inconclusive", b="sim"))
+    said = findings.cannot_be_said(board(*rows, differences=unsure))[0]
+    assert say(said).startswith("1 of 1 comparisons (simulated ones not counted)")
+    assert "모의 참가자는 세지 않음" in say(said, "ko")
+
+
+def test_the_comparison_closest_to_a_decision_is_named_with_the_items_it_needs():
+    unsure = tuple(difference("inconclusive", b=b, more_items=n) for b, n in (("y", 1500), ("z", 133), ("w", None)))
+    rows = [row(name, (1, 4)) for name in "xyzw"]
+    said = [say(line) for line in findings.cannot_be_said(board(*rows, differences=unsure))]
+    assert "Closest to a decision: x against z, about 133 further items at the spread seen so far." in said
+    unknown = board(*rows, differences=unsure[2:])
+    assert not [line for line in findings.cannot_be_said(unknown) if "Closest" in say(line)]
+    one = board(*rows, differences=(difference("inconclusive", more_items=1),))
+    assert "about one further item at" in say(findings.cannot_be_said(one)[1])
+
+
+def test_refusals_about_ratings_are_small_print_on_a_board_of_scores():
+    refusals = (
+        "'direct' never lost nor tied: no rating, at most a lower bound.",
+        "'majority vote' has no score: no evidence.",
+    )
+    scored = dataclasses.replace(
+        board(row("majority vote", (1, 2), score=0.5), row("direct", (1, 2), score=0.5)), refusals=refusals
+    )
+    assert findings.asides(scored) == [refusals[0]]
+    assert findings.refusals(scored) == [refusals[1]]
+    assert refusals[0] not in findings.cannot_be_said(scored)
+    rated = dataclasses.replace(board(row("direct", (1, 1)), evidence="judge"), refusals=refusals)
+    assert findings.refusals(rated) == list(refusals)
+
+
+def test_failed_answers_count_only_where_something_scores(make_up):
+    _, report = make_up()
+    assert "what the scorer gave it" in say(findings.failures_counted(report))
+    judged = dataclasses.replace(report, boards=report.boards[:1])
+    assert "none of these answers counts as 0" in say(findings.failures_counted(judged))
+
+
+def test_a_judge_that_only_votes_is_not_on_trial():
+    assert say(findings.judges_heading([{"on_trial": True}])) == "Judges on trial"
+    assert say(findings.judges_heading([{"on_trial": True}, {"on_trial": False}])) == "Judges"
+
+
+def test_the_main_settings_of_a_fit_are_short():
+    fit = {
+        "draws": 4000,
+        "cluster": ["prompt", "rater"],
+        "guessing": 1 / 3,
+        "ratings": {"groups": []},
+        "ties": "davidson",
+    }
+    found = findings.fit_main(dataclasses.replace(board(), fit=fit))
+    assert found == {"ties": "davidson", "cluster": "prompt, rater", "draws": "4000", "guessing": "0.333"}

@@ -196,3 +196,14 @@ def test_the_language_of_the_page_can_be_set(make_up, empty_report, tmp_path):
     page = write_html(tmp_path, lang="ko").read_text()
     assert '<html lang="ko" data-language="ko">' in page
     assert "빈 보고서" in page
+
+
+def test_a_trial_without_judges_has_no_section_for_them(make_up, written):
+    assert 'href="#judges"' in written[2]
+    assert "Judges on trial" in written[2]
+    directory, report = make_up(prompts=4)
+    without = dataclasses.replace(report, boards=(), strata=(), judges=(), failures=())
+    (directory / "report.json").write_bytes(canonical_json(without))
+    page = write_html(directory).read_text()
+    assert 'id="judges"' not in page
+    assert 'href="#judges"' not in page

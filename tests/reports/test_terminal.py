@@ -104,3 +104,42 @@ def test_whiskers_stand_where_the_numbers_are():
     assert whisker(0.5, (0.0, 1.0), (0.0, 1.0), 11, ascii_only=False) == "├────●────┤"
     assert whisker(None, (0.5, None), (0.0, 1.0), 11, ascii_only=True) == "     |---->"
     assert whisker(None, (None, None), (0.0, 1.0), 11, ascii_only=True) == ""
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [120, 80, 60])
+def test_names_and_numbers_stay_whole_and_missing_columns_are_named(make_up, width, lang):
+    _, report = make_up()
+    board = report.boards[1]
+    rows = (dataclasses.replace(board.models[0], name="chain of thought, three shots"), *board.models[1:])
+    text = printed(print_board, dataclasses.replace(board, models=rows), width=width, lang=lang)
+    for row in rows:
+        line = next(line for line in text.splitlines() if line.startswith(row.name))
+        low, high = row.score_ci
+        assert f"{row.score * 100:.1f}  [{low * 100:.1f}, {high * 100:.1f}]" in line
+        assert f"{row.rank_set[0]}–{row.rank_set[1]}" in line
+    heads = {"en": ("Tier", "per answer"), "ko": ("등급", "토큰")}[lang]
+    assert all(head in text for head in heads)  # as a column, or in the line that says what is missing
+    assert (("Left out at this width" in text) or ("폭이 좁아" in text)) == (width == 60)
+    assert ("●" in text) == (width == 120)
+
+
+def test_costs_of_a_board_are_in_one_unit(make_up):
+    _, report = make_up()
+    board = report.boards[1]
+    paid = [dataclasses.replace(row, usd=None if row.simulated else 0.0123) for row in board.models]
+    text = printed(print_board, dataclasses.replace(board, models=tuple(paid)))
+    assert "USD" in text
+    assert "0.012" in text
+    assert "Tokens" not in text
+    real = next(place for place, row in enumerate(paid) if not row.simulated)
+    paid[real] = dataclasses.replace(paid[real], usd=0.0)
+    mixed = printed(print_board, dataclasses.replace(board, models=tuple(paid)))
+    assert "USD" not in mixed
+    assert "Tokens" in mixed
+
+
+def test_what_was_left_out_of_the_headline_board_is_said_in_the_summary(make_up):
+    _, report = make_up()
+    alone = dataclasses.replace(report, boards=report.boards[:1])
+    assert "Left out: 3 × invalid" in printed(print_report_summary, alone)

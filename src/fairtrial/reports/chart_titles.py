@@ -5,7 +5,7 @@ Read `strata` first. A chart without a finding says what it shows, and claims no
 
 from fairtrial.core import Board, Report
 from fairtrial.core.flow import Params
-from fairtrial.reports.findings import comparisons, decided, headline, is_whole, judge_name, namer
+from fairtrial.reports.findings import comparisons, decided, headline, is_whole, judge_name, namer, real_rows
 from fairtrial.reports.findings import reason as reason_of
 from fairtrial.reports.marks import visible
 from fairtrial.reports.words import Sentence, sentence
@@ -24,7 +24,8 @@ def matrix(of: Board) -> Sentence:
     if not pairs:
         return sentence("chart.matrix.plain")
     k = len(decided(of))
-    return sentence("chart.matrix.some", k=k, n=pairs) if k else sentence("chart.matrix.none")
+    key = "chart.matrix.some" if len(real_rows(of)) == len(of.models) else "chart.matrix.some.sim"
+    return sentence(key, k=k, n=pairs) if k else sentence("chart.matrix.none")
 
 
 def strata(report: Report, by: str) -> Sentence:

@@ -21,7 +21,7 @@ from fairtrial.reports.words import Language, Sentence, known, say, sentence
 
 _QUIET, _ACCENT = "dim", "bold cyan"
 _NAME = 30
-_WHISKER = (12, 30)
+_WHISKER = (10, 30)
 _GAP = 2
 _NARROW = 11  # the name column's least width
 
@@ -151,7 +151,9 @@ def _columns(board: Board, lang: Language) -> dict[str, list[str]]:
     if not any(columns["cost"]):
         del columns["cost"]
     heads = {"n": "n" if scored else "votes", "cost": f"cost.{paid}"}
-    return {name: [say(f"col.{heads.get(name, name)}", lang), *cells] for name, cells in columns.items()}
+    said = {name: say(f"col.{heads.get(name, name)}", lang) for name in columns}
+    said["places"] = said["places"].replace(" ", "\n")  # in Korean two words, wider than any of the cells
+    return {name: [said[name], *cells] for name, cells in columns.items()}
 
 
 def _widest(cells: Sequence[str]) -> int:
