@@ -120,8 +120,9 @@ def test_names_and_numbers_stay_whole_and_missing_columns_are_named(make_up, wid
         assert f"{row.rank_set[0]}–{row.rank_set[1]}" in line
     heads = {"en": ("Tier", "per answer"), "ko": ("등급", "토큰")}[lang]
     assert all(head in text for head in heads)  # as a column, or in the line that says what is missing
-    assert (("Left out at this width" in text) or ("폭이 좁아" in text)) == (width == 60)
-    assert ("●" in text) == (width == 120)
+    left_out = "Left out at this width" in text or "폭이 좁아" in text
+    assert left_out == (width <= 80)
+    assert ("├" in text or "●" in text) == (width >= 80)  # the picture goes last
 
 
 def test_costs_of_a_board_are_in_one_unit(make_up):

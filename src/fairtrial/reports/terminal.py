@@ -161,7 +161,7 @@ def _widest(cells: Sequence[str]) -> int:
 
 
 def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: Console) -> tuple[int, int, list[str]]:
-    """Drop columns until the rest fits.
+    """Drop columns until the rest fits: tier and cost before the whisker, which people look at first; n after it.
 
     Returns:
         The whisker's width (0: none), the name column's width, and the heads of the columns dropped.
@@ -172,12 +172,12 @@ def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: C
         return console.width - wanted - sum(_GAP + _widest(cells) for cells in columns.values())
 
     missing: list[str] = []
-    for name in ("tier", "cost", "n"):
-        if left() < 0 and name in columns:
+    for name, needed in (("tier", _GAP + _WHISKER[0]), ("cost", _GAP + _WHISKER[0]), ("n", 0)):
+        if left() < needed and name in columns:
             missing += [columns.pop(name)[0].replace("\n", " ")]
     room = left() - _GAP
-    whole = room >= _WHISKER[0] and not missing
-    return min(room, _WHISKER[1]) if whole else 0, max(wanted + min(left(), 0), min(wanted, _NARROW)), missing
+    drawn = min(room, _WHISKER[1]) if room >= _WHISKER[0] else 0
+    return drawn, max(wanted + min(left(), 0), min(wanted, _NARROW)), missing
 
 
 def _domain(board: Board) -> tuple[float, float]:
