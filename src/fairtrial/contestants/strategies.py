@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fairtrial.contestants.answer import Ask
+from fairtrial.contestants.ask import Ask
 from fairtrial.contestants.reading import answer_kind, normalise, read_answer
 from fairtrial.contestants.wording import shown_reference, user_message, words
 from fairtrial.core import BadInput, Message, Prompt, nearest, seed_of

@@ -25,7 +25,7 @@ def matrix(of: Board) -> Sentence:
         return sentence("chart.matrix.plain")
     k = len(decided(of))
     key = "chart.matrix.some" if len(real_rows(of)) == len(of.models) else "chart.matrix.some.sim"
-    return sentence(key, k=k, n=pairs) if k else sentence("chart.matrix.none")
+    return sentence(key, k=k, n=pairs) if k or key.endswith("sim") else sentence("chart.matrix.none")
 
 
 def strata(report: Report, by: str) -> Sentence:
