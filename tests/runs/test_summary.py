@@ -93,3 +93,18 @@ def test_a_judges_card_and_opinion(tmp_path: Path) -> None:
     opinion = next(b for b in report.boards if b.evidence == "judge")
     assert opinion.scope == "judge opinion"
     assert opinion.models[0].name == "strong"
+
+
+def test_fewer_samples_are_told_from_those_stored(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(i), "prompt": f"What is {i} + 5?", "reference": str(i + 5), "scorer": "number"} for i in range(60)
+    ]
+    many = {"name": "many", "model": "sim/skill-0.7", "strategy": "self-consistency", "k": 3, "temperature": 1.0}
+    report = report_of(tmp_path, rows, [many, {"name": "one", "model": "sim/skill-0.7"}])
+    (line,) = [note for note in report.notes if note.startswith("many, by number of samples (n = 60)")]
+    score = next(m.score for m in report.boards[0].models if m.name == "many")
+    majority, passed = line.split(": ", 1)[1].split("; ")
+    rates = [[float(part.split("%")[0]) for part in text.split("right ")[1].split(", ")] for text in (majority, passed)]
+    assert abs(rates[0][2] / 100 - score) < 0.06  # ties are shared, where the contestant takes the first
+    assert rates[0][0] == rates[1][0]  # one sample is one sample
+    assert rates[1] == sorted(rates[1])

@@ -32,6 +32,7 @@ from fairtrial.ranking import rank, score_board
 from fairtrial.runs.evidence import EvidenceFile, prompt_line, response_line, score_line
 from fairtrial.runs.judging import judge_cards, read_votes, vote_columns
 from fairtrial.runs.plan import Plan
+from fairtrial.runs.samples import SampleTally
 from fairtrial.stats import proportion
 from fairtrial.store import Reader
 
@@ -154,12 +155,16 @@ def _write_responses(
 ) -> Tally:
     width, repeats = len(contestants), plan.trial.repeats
     tally = _empty_tally(len(contestants))
+    scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
+    samples = SampleTally(contestants, scorers[0]) if scorers else None
     with EvidenceFile(directory / "responses.jsonl") as out:
         for position, response in store.responses(trial_id):
             who = position % width
             out.write(response_line(response, contestants[who].name, text=text))
             prompt = plan.prompts.prompts[position // (width * repeats)]
             _count(tally, who, response, scored=bool(plan.trial.scorers) and prompt.reference is not None)
+            if samples is not None:
+                samples.add(who, prompt, response)
             tally.not_shown[position // width] += response.finish in ("error", "refused")
         evidence["responses.jsonl"] = out.digest
     if sum(tally.answers) != plan.answers:
@@ -167,7 +172,7 @@ def _write_responses(
             f"{plan.answers - sum(tally.answers)} of {plan.answers} answers are missing.",
             next_step="Give the run command again; it goes on where it stopped.",
         )
-    scorers = [Scorer(entry.scorer) for entry in plan.trial.scorers]
+    tally.notes.extend(samples.lines() if samples else ())
     sums = {s.id: np.zeros((len(plan.prompts.prompts), width)) for s in scorers}
     with EvidenceFile(directory / "scores.jsonl") as out:
         for position, score in store.scores(trial_id, scorers=[s.id for s in scorers]):
