@@ -325,6 +325,17 @@ def test_a_forged_report(fairtrial: Command, tmp_path: Path) -> None:
     assert "boards.json" in got.out
 
 
+def test_reports_are_listed_by_name_and_date(fairtrial: Command, tmp_path: Path) -> None:
+    assert fairtrial("init").code == 0
+    assert "No report yet" in fairtrial("report", "--list").out
+    assert fairtrial("run", write_trial(tmp_path)).code == 0
+    (row,) = json.loads(fairtrial("report", "--list", "--json").out)["reports"]
+    listed = fairtrial("report", "--list").out
+    assert Path(row["directory"]).name in listed
+    assert row["created"] in listed
+    assert fairtrial("report", row["directory"]).code == 0  # a path will do, too
+
+
 def test_internal_errors_ask_for_a_report(fairtrial: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("boom")

@@ -194,12 +194,13 @@ def report(
 
     desk = Lab.open(lab)
     if list_all:
-        names = [str(p) for p in desk.reports()]
+        rows = [(path, desk.report(path.name)[1]) for path in desk.reports()]
         if json:
-            as_json({"reports": names})
+            as_json({"reports": [{"directory": str(p), "name": r.name, "created": r.created} for p, r in rows]})
+        elif rows:
+            table(["report", "trial", "made"], [[p.name, r.name, r.created] for p, r in rows])
         else:
-            for line in names:
-                typer.echo(line)
+            console().print("No report yet. Make one: fairtrial run TRIAL.toml", highlight=False)
         return
     if rewrite:
         name = desk.rewrite(name).name
