@@ -108,3 +108,17 @@ def test_fewer_samples_are_told_from_those_stored(tmp_path: Path) -> None:
     assert abs(rates[0][2] / 100 - score) < 0.06  # ties are shared, where the contestant takes the first
     assert rates[0][0] == rates[1][0]  # one sample is one sample
     assert rates[1] == sorted(rates[1])
+
+
+def test_failed_answers_stay_in_the_denominator_of_fewer_samples(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(i), "prompt": f"What is {i} + 5?", "reference": str(i + 5), "scorer": "number"} for i in range(40)
+    ]
+    many = {"name": "many", "model": "sim/skill-1.0", "strategy": "self-consistency", "k": 2, "temperature": 1.0}
+    many["settings"] = {"refusal_rate": 0.3}
+    report = report_of(tmp_path, rows, [many, {"name": "one", "model": "sim/skill-0.7"}])
+    (line,) = [note for note in report.notes if note.startswith("many, by number of samples")]
+    score = next(m.score for m in report.boards[0].models if m.name == "many")
+    assert 0 < score < 1
+    assert "(n = 40)" in line
+    assert f"{score:.1%} at 2; any right" in line

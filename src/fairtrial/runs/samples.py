@@ -22,14 +22,18 @@ class SampleTally:
     """
 
     def __init__(self, contestants: Sequence[Contestant], scorer: Scorer) -> None:
-        self._drawing = {i for i, c in enumerate(contestants) if c.strategy == "self-consistency"}
+        self._drawing = {i: int(c.params["k"]) for i, c in enumerate(contestants) if c.strategy == "self-consistency"}
         self._names = [c.name for c in contestants]
         self._scorer = scorer
         self._sums: dict[tuple[int, int], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
 
     def add(self, who: int, prompt: Prompt, response: Response) -> None:
-        """Count one answer; those that failed or have no reference are passed over."""
-        if who not in self._drawing or prompt.reference is None or response.finish in ("error", "refused"):
+        """Count one answer to a prompt with a reference; one that failed or was refused is wrong at every k."""
+        if who not in self._drawing or prompt.reference is None:
+            return
+        if response.finish in ("error", "refused"):
+            for k in range(1, self._drawing[who] + 1):
+                self._sums[who, k][2] += 1
             return
         answers = [normalise(step.answer) for step in response.steps]
         marks = {"": False}  # one mark for one answer; nothing read is nothing right
