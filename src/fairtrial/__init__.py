@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairtrial.lab import Lab
-    from fairtrial.ranking import rank
+    from fairtrial.ranking import rank, rank_by
 
 __version__ = "0.1.0"
-__all__ = ["Lab", "__version__", "rank"]
+__all__ = ["Lab", "__version__", "rank", "rank_by"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,8 +18,8 @@ def __getattr__(name: str) -> Any:
         from fairtrial.lab import Lab
 
         return Lab
-    if name == "rank":
-        from fairtrial.ranking import rank
+    if name in {"rank", "rank_by"}:
+        from fairtrial import ranking
 
-        return rank
+        return getattr(ranking, name)
     raise AttributeError(f"module 'fairtrial' has no attribute {name!r}")

@@ -89,7 +89,9 @@ def test_the_bound_of_an_undefeated_model_is_honest():
         if win_bound(n, 0.025) > truth:
             assert chance**n <= 0.025
         votes = Battles.from_columns(duel(*["model_a"] * n))
-        one = strength_bound(0, votes, votes.prompt, np.array([np.nan, 0.0]), log_nu=None, error=0.025)
+        one = strength_bound(
+            0, votes, votes.prompt, np.array([np.nan, 0.0]), win_chance=lambda d: 1 / (1 + np.exp(-d)), error=0.025
+        )
         assert one == pytest.approx(win_bound(n, 0.025), abs=1e-9)
 
 
@@ -199,7 +201,7 @@ def test_kinds_of_evidence_are_never_pooled():
 def test_no_votes_is_no_conclusion():
     for table in (duel(), duel("invalid", "both_bad"), duel("tie") | {"evaluator_kind": ["judge"]}):
         with pytest.raises(NoConclusion, match="no votes to rank by") as caught:
-            rank(table)
+            rank(table, evidence="human")
         assert caught.value.exit_code == 3
 
 

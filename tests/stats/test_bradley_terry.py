@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from vote_tables import battles, duel, joined
 
 from fairtrial.core import BadInput
-from fairtrial.stats import Battles, chances, fit_bradley_terry
+from fairtrial.stats import Battles, Comparisons, chances, fit, fit_bradley_terry
 
 SCALE = 400 / np.log(10)
 SEEDS = (1, 2, 3)
@@ -77,15 +77,14 @@ def test_the_score_equations_hold_and_convergence_is_reported(ties):
 def test_information_is_the_curvature_of_the_log_likelihood():
     from fairtrial.stats.bradley_terry import _Likelihood
 
-    cells = table(2).cells()
-    fit = fit_bradley_terry(cells)
-    wins, tied = cells[:, :, 2] + cells[:, :, 0].T, cells[:, :, 1] + cells[:, :, 1].T
-    likelihood = _Likelihood(wins=wins, tied=tied, davidson=True)
-    point = np.append(fit.theta, fit.log_nu)
+    votes = Comparisons.of(table(2))
+    found = fit(votes)
+    likelihood = _Likelihood(None, votes, found.model)
+    point = np.append(found.theta, found.phi)
     numeric = np.array(
-        [(likelihood.derivatives(point - s)[0] - likelihood.derivatives(point + s)[0]) / 2e-5 for s in np.eye(6) * 1e-5]
+        [(likelihood.evaluate(point - s)[1] - likelihood.evaluate(point + s)[1]) / 2e-5 for s in np.eye(6) * 1e-5]
     )
-    assert np.allclose(numeric, fit.information, rtol=1e-5, atol=1e-5)
+    assert np.allclose(numeric, found.information, rtol=1e-5, atol=1e-5)
 
 
 def test_swapping_a_and_b_changes_nothing():

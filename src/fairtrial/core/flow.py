@@ -279,6 +279,7 @@ class Board:
     fit: Params = field(default_factory=dict)
     """The method as used: tie model, clusters, degrees of freedom, draws, seed, convergence."""
     controls: dict[str, Any] = field(default_factory=dict)
+    """Effect of each covariate taken out: ``coef`` and ``ci`` in natural log units per unit, and points per one sd."""
     refusals: tuple[str, ...] = ()
     """Claims this board does not make, and why."""
     excluded: dict[str, int] = field(default_factory=dict)
@@ -287,6 +288,8 @@ class Board:
     """Row-model wins against column-model, in the order of `models`."""
     snapshot: str = ""
     """Digest of the evidence that the board was computed from."""
+    raw: "Board | None" = None
+    """The same votes without the controls; None where nothing is controlled for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Read `text_lines` first. Whatever is not a readable text of a credible size is r
 
 import codecs
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,14 +62,14 @@ def _unreadable(path: Path, error: OSError) -> NoReturn:
     ) from error
 
 
-def file_blocks(path: Path) -> Iterator[bytes]:
-    """The file's bytes, unpacked, within `MAX_FILE` and, for gzip, within a credible ratio to what lies on disk.
+def file_blocks(path: Path, *, cap: int | None = MAX_FILE) -> Iterator[bytes]:
+    """The file's bytes, unpacked, within `cap` and, for gzip, within a credible ratio to what lies on disk.
 
     Raises:
         BadInput: Cut, damaged, oversized or unreadable.
     """
     packed = path.name.lower().endswith(".gz")
-    total, limit = 0, MAX_FILE
+    total, limit = 0, math.inf if cap is None else cap
     if packed:
         limit = min(limit, max(_UNPACK_FREE, _UNPACK_RATIO * path.stat().st_size))
     try:
@@ -78,7 +79,7 @@ def file_blocks(path: Path) -> Iterator[bytes]:
                 if total > limit:
                     raise BadInput(
                         f"the file holds more than {limit / 2**20:,.0f} MiB"
-                        + (" once unpacked, which is not credible for text." if limit < MAX_FILE else "."),
+                        + (" once unpacked, which is not credible for text." if packed and limit != cap else "."),
                         where=str(path),
                         next_step="Unpack and check it yourself, or split it into smaller files.",
                     )

@@ -31,7 +31,7 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
     Raises:
         BadInput: A missing, empty, unreadable, oversized or broken file, naming file and row.
     """
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     check_file(path)
     match suffix:
         case ".jsonl" | ".ndjson":
@@ -56,7 +56,12 @@ def place(path: Path, row: int | None = None, field: str = "") -> str:
     return ", ".join(parts)
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
+    """The ending of the name that tells the format, without ``.gz``.
+
+    Raises:
+        BadInput: None that is known.
+    """
     name = path.name.lower().removesuffix(".gz")
     suffix = Path(name).suffix
     known = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -150,34 +155,39 @@ def _delimited(path: Path, delimiter: str) -> Iterator[NumberedRow]:
     # The module's limit is global and too small for long documents; raising it takes nothing from anyone.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW))
     reader = csv.reader(text_lines(path), delimiter=delimiter, strict=True)
-    header: list[str] = []
+    names: list[str] = []
     row = 0
     try:
         for cells in reader:
             if not cells:
                 continue
-            if not header:
-                header = _header(path, cells, delimiter)
+            if not names:
+                names = header(path, cells, delimiter)
                 continue
             row += 1
-            if len(cells) != len(header):
+            if len(cells) != len(names):
                 raise BadInput(
-                    f"{len(cells)} cells where the header has {len(header)} (line {reader.line_num}).",
+                    f"{len(cells)} cells where the header has {len(names)} (line {reader.line_num}).",
                     where=place(path, row),
                     next_step="Quote cells that hold the separator or a line break.",
                 )
-            yield row, dict(zip(header, cells, strict=True))
+            yield row, dict(zip(names, cells, strict=True))
     except csv.Error as error:
         if "field larger" in str(error):
             raise too_long(path, f"row {row + 1}") from error
         raise BadInput(
             f"broken table at line {reader.line_num}: {error}.",
-            where=place(path, row + 1 if header else 0),
+            where=place(path, row + 1 if names else 0),
             next_step='Double quotation marks inside quoted cells ("").',
         ) from error
 
 
-def _header(path: Path, cells: list[str], delimiter: str) -> list[str]:
+def header(path: Path, cells: list[str], delimiter: str) -> list[str]:
+    """Names of the columns.
+
+    Raises:
+        BadInput: A name that is there twice, or cells that seem to be separated by something else.
+    """
     names = [cell.strip() for cell in cells]
     double = sorted({name for name in names if name and names.count(name) > 1})
     if double:

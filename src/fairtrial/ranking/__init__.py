@@ -1,6 +1,6 @@
 """Votes and scores to boards, with the honesty rules in code. Read `rank` (votes) and `score_board` (scores) first."""
 
-from fairtrial.ranking.boards import RATING_MARGIN, rank
+from fairtrial.ranking.boards import RATING_MARGIN, rank, rank_by
 from fairtrial.ranking.face import board_json
 from fairtrial.ranking.scores import SCORE_MARGIN, score_board
 from fairtrial.ranking.sources import as_battles
@@ -11,5 +11,6 @@ __all__ = [
     "as_battles",
     "board_json",
     "rank",
+    "rank_by",
     "score_board",
 ]

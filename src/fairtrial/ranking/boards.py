@@ -1,16 +1,30 @@
 """Votes to a board: read, select, count what is left out, rate, state the scope. Read `rank` first."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fairtrial.core import BadInput, Board, NoConclusion, nearest
 from fairtrial.core.flow import EvidenceKind
-from fairtrial.ranking.ratings import CENTRE, SCALE, Method, rate
+from fairtrial.ranking.auto import AUTO, choose_ties
+from fairtrial.ranking.method import Method, default_clusters
+from fairtrial.ranking.ratings import CENTRE, SCALE, rate
 from fairtrial.ranking.rows import difference_rows, model_rows, snapshot, win_counts
 from fairtrial.ranking.scope import scope
 from fairtrial.ranking.sources import as_battles, of_kind
-from fairtrial.stats import BOTH_BAD, KINDS, TIE, Battles, Ties, connectivity, fit_bradley_terry, known_ties
+from fairtrial.stats import (
+    BOTH_BAD,
+    KINDS,
+    TIE,
+    Battles,
+    Ties,
+    connectivity,
+    fit_bradley_terry,
+    known_ties,
+    tie_weight_bounded,
+)
 
 RATING_MARGIN = 35.0
 """Default smallest rating difference that matters: a win rate of 55 %."""
@@ -19,9 +33,12 @@ RATING_MARGIN = 35.0
 def rank(
     battles: Any,
     *,
-    evidence: EvidenceKind = "human",
+    evidence: EvidenceKind | None = None,
     ties: str = "davidson",
-    cluster: tuple[str, ...] = ("prompt",),
+    graded: bool = False,
+    control: Sequence[str] = (),
+    cluster: Sequence[str] | None = None,
+    where: Mapping[str, str] | None = None,
     alpha: float = 0.05,
     margin: float = RATING_MARGIN,
     draws: int = 4000,
@@ -35,10 +52,16 @@ def rank(
     counted, and `fit` also gives the ratings with it counted as a tie.
 
     Args:
-        battles: A path (CSV, TSV, JSONL, Parquet), a dict of columns, a data frame, an Arrow table, or `Battles`.
-        evidence: Kind of the votes; votes of other kinds are left out and counted.
-        ties: ``davidson``, or ``half`` for half wins.
-        cluster: What was sampled, ``prompt`` and/or ``rater``.
+        battles: A path (CSV, TSV, JSONL, JSON, Parquet), a dict of columns, a data frame, an Arrow table, or `Battles`.
+        evidence: Kind of the votes; votes of other kinds are left out and counted. None: people's where there are any,
+            else scorers', else judges'.
+        ties: ``davidson``, ``half`` (half wins), ``rao-kupper``, or ``auto``: whichever predicts best, exploratory.
+        graded: Use grades (−2 … 2) by a cumulative-link model; then `ties` is beside the point.
+        control: Features whose effect is taken out (NAME needs ``feature_NAME_a`` and ``feature_NAME_b``;
+            ``relative:NAME`` divides the difference by the sum), and ``position`` for the first-position effect. The
+            board without them is `Board.raw`.
+        cluster: What was sampled, ``rater`` and/or ``prompt``. None: both where people voted and both are known.
+        where: Column to value: only these votes count.
         alpha: Error probability: of each rating's interval, and of all rank sets and differences together.
         margin: Smallest difference that matters, in rating points.
         draws: Draws behind the simultaneous critical value.
@@ -47,46 +70,131 @@ def rank(
 
     Raises:
         BadInput: A bad file, label or option.
-        NoConclusion: No vote to rank by.
+        NoConclusion: No vote to rank by; a control that predicts every vote.
     """
     check_options(evidence, alpha)
-    tie_model = known_ties(ties)
-    votes = as_battles(battles)
+    if ties != AUTO:
+        known_ties(ties)
+    control = tuple(dict.fromkeys(control))
+    votes = as_battles(battles, control=control, only=where or {})
+    return rank_votes(
+        votes,
+        evidence=evidence or _headline_kind(votes),
+        ties=ties,
+        method=Method(graded=graded, control=control, alpha=alpha, draws=draws, seed=seed),
+        cluster=cluster,
+        margin=margin,
+        view=view or ({"category": "all"} | dict(where or {})),
+    )
+
+
+def rank_by(battles: Any, by: str, *, where: Mapping[str, str] | None = None, **options: Any) -> tuple[Board, ...]:
+    """The board of all votes, then one for each value of a column (a category, a language, a group of raters).
+
+    Each board stands on its own: the error probability `alpha` holds for each, not for all of them together.
+
+    Args:
+        battles: As for `rank`.
+        by: The column.
+        where: As for `rank`.
+        options: The other options of `rank`.
+
+    Raises:
+        BadInput: As `rank`; more than 50 different values.
+        NoConclusion: No vote to rank by at all. A value without decided votes gives an empty board that says so.
+    """
+    control = tuple(dict.fromkeys(options.get("control", ())))
+    votes = as_battles(battles, control=control, by=(by,), only=where or {})
+    labels = votes.labels[by]
+    if len(labels.names) > MOST_BOARDS:
+        raise BadInput(
+            f"'{by}' has {len(labels.names):,} different values; at most {MOST_BOARDS} boards are made.",
+            where="by",
+            next_step="Split by a column with fewer values, such as category or language.",
+        )
+    boards = [rank(votes, **options)]
+    for code, name in enumerate(labels.names):
+        view = {by: name} | dict(where or {})
+        try:
+            boards.append(rank(votes.take(labels.codes == code).active(), **options, view=view))
+        except NoConclusion as nothing:
+            boards.append(_empty(boards[0], view, nothing))
+    return tuple(boards)
+
+
+MOST_BOARDS = 50
+"""Most boards that one column may be split into."""
+
+
+def rank_votes(
+    votes: Battles,
+    *,
+    evidence: EvidenceKind,
+    ties: str,
+    method: Method,
+    cluster: Sequence[str] | None,
+    margin: float,
+    view: dict[str, str],
+) -> Board:
+    """A board from votes already read; see `rank` for the arguments."""
     chosen, excluded = of_kind(votes, evidence)
     excluded |= chosen.excluded()
     decided = chosen.decided()
     if not len(decided):
         raise _nothing_to_rank(len(votes), excluded)
-    method = Method(ties=tie_model, cluster=tuple(cluster), alpha=alpha, draws=draws, seed=seed)
+    sampled = default_clusters(decided, evidence) if cluster is None else tuple(cluster)
+    choice: dict[str, Any] = {}
+    known: Ties
+    if ties == AUTO:
+        known, choice = choose_ties(decided, seed=method.seed)
+    else:
+        known = known_ties(ties)
+    method = replace(method, ties=known, cluster=sampled)
     ratings = rate(decided, method)
     where, words = scope(decided, evidence)
     rows = model_rows(decided, ratings, ratings.pairs, ratings.tier)
     wins = win_counts(decided)[np.ix_(ratings.order, ratings.order)]
-    return Board(
+    board = Board(
         evidence=evidence,
         scope=where,
-        view=view or {"category": "all"},
+        view=view,
         models=tuple(rows[k] for k in ratings.order),
         differences=difference_rows(
             decided.names, ratings.order, ratings.pairs, ratings.items, unit="rating", margin=margin
         ),
-        fit=ratings.fit | _with_both_bad(chosen, tie_model),
-        refusals=(*ratings.refusals, *words),
+        fit=ratings.fit | choice | ({} if method.graded else _with_both_bad(chosen, known)),
+        controls=ratings.controls,
+        refusals=(*ratings.refusals, *words, *_alike(decided.names)),
         excluded=excluded,
         matrix=tuple(tuple(row) for row in wins.tolist()),
-        snapshot=snapshot(
-            votes.names,
-            (votes.a, votes.b, votes.outcome, votes.prompt, votes.rater, votes.weight, votes.order, votes.kind),
-        ),
+        snapshot=snapshot(votes.names, _columns(votes)),
     )
+    if not method.control:
+        return board
+    bare = replace(method, control=())
+    raw = rank_votes(votes, evidence=evidence, ties=known, method=bare, cluster=sampled, margin=margin, view=view)
+    return replace(board, raw=raw)
 
 
-def check_options(evidence: str, alpha: float) -> None:
+def check_options(evidence: str | None, alpha: float) -> None:
     """Refuse an unknown kind of evidence and an error probability outside 0 … 1."""
-    if evidence not in KINDS:
+    if evidence is not None and evidence not in KINDS:
         raise BadInput(f"unknown kind of evidence '{evidence}'.", where="evidence", next_step=nearest(evidence, KINDS))
     if not 0 < alpha < 1:
         raise BadInput(f"alpha must lie between 0 and 1, not {alpha}.", where="alpha")
+
+
+def _headline_kind(votes: Battles) -> EvidenceKind:
+    """The kind of evidence that leads a board: people's votes, else scorers', else judges'; people's where unknown."""
+    if votes.kind is None or (votes.kind < 0).any():
+        return "human"
+    order: tuple[EvidenceKind, ...] = ("human", "scorer", "judge", "combined")
+    return next((kind for kind in order if (votes.kind == KINDS.index(kind)).any()), "human")
+
+
+def _columns(votes: Battles) -> list[np.ndarray | None]:
+    own = (votes.a, votes.b, votes.outcome, votes.prompt, votes.rater, votes.weight, votes.order, votes.kind)
+    return [*own, votes.grade, *(votes.features[name] for name in sorted(votes.features))]
 
 
 def _nothing_to_rank(votes: int, excluded: dict[str, int]) -> NoConclusion:
@@ -97,6 +205,22 @@ def _nothing_to_rank(votes: int, excluded: dict[str, int]) -> NoConclusion:
     )
 
 
+def _empty(whole: Board, view: dict[str, str], nothing: NoConclusion) -> Board:
+    return Board(evidence=whole.evidence, scope=whole.scope, view=view, models=(), refusals=(nothing.message,))
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    """A word about names that differ only in case or in spaces around them: two models, or one misspelt?"""
+    seen: dict[str, list[str]] = {}
+    for name in names:
+        seen.setdefault(" ".join(name.casefold().split()), []).append(name)
+    groups = [group for group in seen.values() if len(group) > 1]
+    return [
+        f"{', '.join(map(repr, group))} are ranked as {len(group)} different models; correct the names if they are one."
+        for group in groups
+    ]
+
+
 def _with_both_bad(chosen: Battles, ties: Ties) -> dict[str, Any]:
     """The board's ratings with "both bad" counted as ties, where there are such votes and joint ratings exist."""
     if not (chosen.outcome == BOTH_BAD).any():
@@ -104,7 +228,9 @@ def _with_both_bad(chosen: Battles, ties: Ties) -> dict[str, Any]:
     cells = chosen.cells()
     bad = chosen.outcome == BOTH_BAD
     np.add.at(cells, (chosen.a[bad], chosen.b[bad], TIE), chosen.vote_weights()[bad])
-    if not connectivity(cells).connected or cells.sum() == cells[:, :, TIE].sum():
+    tied = cells[:, :, TIE].sum()
+    bounded = ties == "half" or tie_weight_bounded(cells)
+    if not connectivity(cells).connected or cells.sum() == tied or not bounded:
         return {"ratings_with_both_bad_as_tie": None}
     theta = fit_bradley_terry(cells, ties=ties).theta
     points = {name: float(CENTRE + SCALE * value) for name, value in zip(chosen.names, theta, strict=True)}

@@ -5,10 +5,11 @@ binomial bound of Clopper & Pearson 1934 at its edge). A cluster counts once, ho
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from fairtrial.stats import Battles, chances
+from fairtrial.stats import Battles
 
 
 def win_bound(clusters: int, error: float) -> float:
@@ -20,7 +21,13 @@ def win_bound(clusters: int, error: float) -> float:
 
 
 def strength_bound(
-    model: int, battles: Battles, cluster: np.ndarray, floor: np.ndarray, *, log_nu: float | None, error: float
+    model: int,
+    battles: Battles,
+    cluster: np.ndarray,
+    floor: np.ndarray,
+    *,
+    win_chance: Callable[[np.ndarray], np.ndarray],
+    error: float,
 ) -> float:
     """Lower bound of the strength of a model that won all its votes against rated opponents.
 
@@ -32,7 +39,7 @@ def strength_bound(
         battles: Decided votes.
         cluster: (N,) cluster codes.
         floor: (K,) lower ends of the strengths in natural log units; NaN for models without a rating.
-        log_nu: Davidson's tie weight, or None.
+        win_chance: Chance of a win at a difference of strengths.
         error: One-sided error probability.
     """
     opponent = np.where(battles.a == model, battles.b, battles.a)
@@ -44,7 +51,7 @@ def strength_bound(
     against = floor[opponent[mine]]
 
     def log_chance(strength: float) -> float:
-        win = chances(strength - against, log_nu)[2]
+        win = win_chance(strength - against)
         return float((np.log(np.maximum(win, 1e-300)) / size[code]).sum())
 
     low, high = float(against.min()) - 60.0, float(against.max()) + 60.0

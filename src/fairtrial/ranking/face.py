@@ -29,7 +29,7 @@ def board_json(board: Board) -> dict[str, Any]:
             "snapshot": board.snapshot,
         }
     )
-    return plain
+    return plain if board.raw is None else plain | {"raw": board_json(board.raw)}
 
 
 def _model(model: BoardModel) -> dict[str, Any]:

@@ -11,40 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.core import BadInput
+from fairtrial.core import NoConclusion
 from fairtrial.ranking.bounds import strength_bound, win_bound
+from fairtrial.ranking.method import BOOTSTRAP_DRAWS, Method, fit_facts
 from fairtrial.stats import (
     A_WINS,
     TIE,
     Battles,
     BradleyTerry,
-    Clustered,
+    Comparisons,
     Connectivity,
     PairIntervals,
-    Ties,
     all_pairs,
-    clustered_covariance,
     connectivity,
-    fit_bradley_terry,
+    fit,
+    separated,
     t_reach,
     tie_weight_bounded,
     tiers,
+    uncertainty,
 )
 
 SCALE = 400 / math.log(10)
 CENTRE = 1000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """How ratings are made; printed with every board."""
-
-    ties: Ties = "davidson"
-    cluster: tuple[str, ...] = ("prompt",)
-    """What is sampled: ``prompt``, ``rater`` or both (their variances are added)."""
-    alpha: float = 0.05
-    draws: int = 4000
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +53,8 @@ class Ratings:
     """(K, K) clusters behind each difference."""
     tier: np.ndarray
     """(K,) tier from 1; 0 for none."""
+    controls: dict[str, Any]
+    """Effect of each covariate, natural log units per unit of it, with its interval."""
     fit: dict[str, Any]
     refusals: tuple[str, ...]
 
@@ -82,6 +73,7 @@ class _Canvas:
     items: np.ndarray
     fit: dict[str, Any]
     refusals: list[str] = field(default_factory=list)
+    controls: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def blank(cls, names: tuple[str, ...], fit: dict[str, Any]) -> "_Canvas":
@@ -119,11 +111,9 @@ def rate(battles: Battles, method: Method) -> Ratings:
     Raises:
         BadInput: Unknown tie model or cluster.
     """
-    if not method.cluster:
-        raise BadInput("no cluster named.", where="cluster", next_step="Known: prompt, rater.")
-    clusters = [battles.clusters(name) for name in method.cluster]
+    clusters = list(method.clusters(battles).values())
     graph = connectivity(battles.cells())
-    canvas = _Canvas.blank(battles.names, _method_facts(battles, method))
+    canvas = _Canvas.blank(battles.names, method.facts(battles))
     cores = [part for part in graph.components if len(part) > 1]
     shares = len(cores) + (not graph.connected)
     fits = [_rate_group(canvas, battles.among(part), part, method, shares, shown=len(cores) == 1) for part in cores]
@@ -134,19 +124,6 @@ def rate(battles: Battles, method: Method) -> Ratings:
     return _finish(canvas, graph, tiered=len(cores) <= 1)
 
 
-def _method_facts(battles: Battles, method: Method) -> dict[str, Any]:
-    return {
-        "model": "Bradley-Terry",
-        "ties": method.ties,
-        "cluster": list(method.cluster),
-        "alpha": method.alpha,
-        "draws": method.draws,
-        "seed": method.seed,
-        "votes": len(battles),
-        "groups": [],
-    }
-
-
 def _rate_group(
     canvas: _Canvas, votes: Battles, part: tuple[int, ...], method: Method, shares: int, *, shown: bool
 ) -> BradleyTerry | None:
@@ -154,39 +131,65 @@ def _rate_group(
     if (votes.outcome == TIE).all():
         canvas.refusals.append(f"No evidence of any difference between {canvas.quote(part)}: every vote is a tie.")
         return None
-    cells = votes.cells()
-    if method.ties == "davidson" and cells[:, :, TIE].any() and not tie_weight_bounded(cells):
-        canvas.refusals.append(
-            f"No rating of {canvas.quote(part)}: apart from ties every win goes one way, which Davidson's model fits "
-            "with unlimited strengths; counting ties as half wins would rate them."
-        )
-        return None
-    fit = fit_bradley_terry(cells, ties=method.ties)
-    if not fit.converged:
+    if method.ties != "half" and not method.graded:
+        cells = votes.cells()
+        if cells[:, :, TIE].any() and not tie_weight_bounded(cells):
+            canvas.refusals.append(
+                f"No rating of {canvas.quote(part)}: apart from ties every win goes one way, which this model of ties "
+                "fits with unlimited strengths; counting ties as half wins would rate them."
+            )
+            return None
+    comparisons = Comparisons.of(votes, graded=method.graded, control=method.control)
+    estimate = fit(comparisons, ties=method.ties)
+    if not estimate.converged:
+        if named := separated(estimate, comparisons):
+            raise NoConclusion(
+                f"{' and '.join(map(repr, named))} with the models' strengths predicts every vote: the effect has no "
+                "finite estimate (separation), so nothing can be controlled for it.",
+                where="control",
+                next_step="Rank without this control, or gather votes that go against it.",
+            )
         canvas.refusals.append(f"No rating of {canvas.quote(part)}: the fit did not converge.")
         return None
-    found = [clustered_covariance(fit, votes, votes.clusters(name)) for name in method.cluster]
-    covariance = np.sum([one.covariance for one in found], axis=0)
-    df = np.min([one.df for one in found], axis=0)
-    hanging = np.any([one.hanging for one in found], axis=0)
-    pairs = all_pairs(fit.theta, covariance, df, alpha=method.alpha / shares, draws=method.draws, seed=method.seed)
+    found = uncertainty(estimate, comparisons, method.clusters(votes), draws=BOOTSTRAP_DRAWS, seed=method.seed)
+    covariance, df, hanging = found.covariance, found.df, found.hanging
+    pairs = all_pairs(estimate.theta, covariance, df, alpha=method.alpha / shares, draws=method.draws, seed=method.seed)
     loose = hanging[:, None] | hanging[None, :]
     np.fill_diagonal(loose, val=False)
     index = np.ix_(part, part)
     canvas.gap[index] = np.where(loose, np.nan, pairs.estimate)
     canvas.gap_lower[index] = np.where(loose, -np.inf, pairs.lower)
     canvas.gap_upper[index] = np.where(loose, np.inf, pairs.upper)
-    in_clusters = np.min([one.clusters_by_model for one in found], axis=0)
-    canvas.items[index] = np.minimum(in_clusters[:, None], in_clusters[None, :])
-    canvas.fit["groups"].append(_fit_facts(canvas.names, part, fit, found, method.cluster, pairs.level))
+    held = found.clusters_by_model
+    canvas.items[index] = np.minimum(held[:, None], held[None, :])
+    canvas.fit["groups"].append(fit_facts(tuple(canvas.names[k] for k in part), estimate, found, pairs.level))
     if hanging.any():
         loose_models = [model for model, is_loose in zip(part, hanging, strict=True) if is_loose]
         canvas.refusals.append(
             f"No interval for {canvas.quote(loose_models)}: only one {method.cluster[0]} links them with the others."
         )
     if shown and not hanging.all():
-        _show(canvas, part, fit.theta - fit.theta[~hanging].mean(), covariance, df, hanging, method.alpha)
-    return fit
+        centred = estimate.theta - estimate.theta[~hanging].mean()
+        _show(canvas, part, centred, covariance, df, hanging, method.alpha)
+        canvas.controls = _effects(estimate, comparisons, found.beta, found.beta_df, method.alpha)
+    return estimate
+
+
+def _effects(
+    estimate: BradleyTerry, votes: Comparisons, covariance: np.ndarray, df: float, alpha: float
+) -> dict[str, Any]:
+    """Each covariate's effect with its interval, and what one standard deviation of it is worth in points."""
+    reach = t_reach(alpha, df) * np.sqrt(np.diag(covariance)) if len(estimate.beta) else ()
+    return {
+        name: {
+            "coef": float(value),
+            "ci": [float(value - half), float(value + half)],
+            "sd": (sd := float(np.std(np.asarray(votes.covariates[name], dtype=np.float64)))),
+            "points_per_sd": float(SCALE * value * sd),
+            "points_per_sd_ci": [float(SCALE * (value - half) * sd), float(SCALE * (value + half) * sd)],
+        }
+        for name, value, half in zip(estimate.controls, estimate.beta, reach, strict=True)
+    }
 
 
 def _show(
@@ -203,28 +206,6 @@ def _show(
     canvas.theta[index] = np.where(hanging, np.nan, theta)
     canvas.lower[index] = np.where(hanging, -np.inf, theta - reach)
     canvas.upper[index] = np.where(hanging, np.inf, theta + reach)
-
-
-def _fit_facts(
-    names: tuple[str, ...],
-    part: tuple[int, ...],
-    fit: BradleyTerry,
-    found: list[Clustered],
-    cluster: tuple[str, ...],
-    level: float,
-) -> dict[str, Any]:
-    return {
-        "models": [names[model] for model in part],
-        "covariance": {name: one.method for name, one in zip(cluster, found, strict=True)},
-        "clusters": {name: one.clusters for name, one in zip(cluster, found, strict=True)},
-        "effective_clusters": {name: round(one.effective, 3) for name, one in zip(cluster, found, strict=True)},
-        "pair_level": level,
-        "nu": None if fit.log_nu is None else math.exp(fit.log_nu),
-        "log_likelihood": fit.log_likelihood,
-        "iterations": fit.iterations,
-        "converged": fit.converged,
-        "gradient": fit.gradient,
-    }
 
 
 def _bound_pairs(
@@ -254,20 +235,27 @@ def _bound_ratings(
     battles: Battles,
     cluster: np.ndarray,
     graph: Connectivity,
-    fit: BradleyTerry | None,
+    estimate: BradleyTerry | None,
     alpha: float,
 ) -> None:
     """One-sided intervals of models that stand above or below the only rated group, or of the two of a pair."""
     core = np.isfinite(canvas.theta)
-    if fit is not None and core.any():
+    if estimate is not None and len(estimate.beta):
+        return  # a bound with the covariates' effect taken out is not worked out
+    if estimate is not None and core.any():
+        phi, chance = estimate.phi, estimate.model.win_chance
         floor, ceiling = np.where(core, canvas.lower, np.nan), np.where(core, canvas.upper, np.nan)
         for model in np.flatnonzero(~core).tolist():
             above, below = graph.reach[model][core].any(), graph.reach[:, model][core].any()
             if above and not below:
-                bound = strength_bound(model, battles, cluster, floor, log_nu=fit.log_nu, error=alpha / 2)
+                bound = strength_bound(
+                    model, battles, cluster, floor, win_chance=lambda d: chance(d, phi), error=alpha / 2
+                )
                 canvas.lower[model] = bound
             elif below and not above:
-                bound = strength_bound(model, battles, cluster, -ceiling, log_nu=fit.log_nu, error=alpha / 2)
+                bound = strength_bound(
+                    model, battles, cluster, -ceiling, win_chance=lambda d: chance(d, phi), error=alpha / 2
+                )
                 canvas.upper[model] = -bound
     elif len(canvas.names) == 2 and graph.undefeated:
         winner = graph.undefeated[0]
@@ -319,6 +307,7 @@ def _finish(canvas: _Canvas, graph: Connectivity, *, tiered: bool) -> Ratings:
         pairs=pairs,
         items=canvas.items,
         tier=np.where(alone, 0, tier),
+        controls=canvas.controls,
         fit=canvas.fit,
         refusals=tuple(canvas.refusals),
     )

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from fairtrial.core import BadInput, Board, BoardModel, NoConclusion
 from fairtrial.ranking.boards import check_options
-from fairtrial.ranking.ratings import Method, rate
+from fairtrial.ranking.method import Method
+from fairtrial.ranking.ratings import rate
 from fairtrial.ranking.rows import difference_rows, model_rows, snapshot, win_counts
 from fairtrial.ranking.scope import few_prompts
 from fairtrial.stats import (

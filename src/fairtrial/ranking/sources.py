@@ -3,38 +3,163 @@
 Read `as_battles` first. Data frames and Arrow tables are recognised by what they can do; neither library is imported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fairtrial.core import BadInput
+import numpy as np
+
+from fairtrial.core import BadInput, nearest
 from fairtrial.core.flow import EvidenceKind
-from fairtrial.formats import read_battles
+from fairtrial.formats import Kind, Loaded, Plan, Shape, Want, count_at, file_shape, length, read_battles, shape_of
 from fairtrial.stats import KINDS, Battles
+from fairtrial.stats._columns import RELATIVE, Coded, Column
+from fairtrial.stats.battles import POSITION
 
 
-def as_battles(source: Any) -> Battles:
-    """Battles from a path (CSV, TSV, JSONL, Parquet), a dict of columns, a data frame, an Arrow table, or `Battles`.
+def as_battles(
+    source: Any, *, control: Sequence[str] = (), by: Sequence[str] = (), only: Mapping[str, str] | None = None
+) -> Battles:
+    """Battles from a path (CSV, TSV, JSONL, JSON, Parquet), columns, a data frame, an Arrow table, or `Battles`.
+
+    Published shapes are recognised by their columns (`formats.shapes`); only columns that are needed are converted.
+
+    Args:
+        source: The votes.
+        control: Features to keep (see `Battles.from_columns`); `Battles` must hold them.
+        by: Columns to keep as labels; `Battles` must hold them.
+        only: Column to the value, as text, of the rows that are kept.
 
     Raises:
-        BadInput: Another kind of object, or bad content (see `Battles.from_columns` and `read_battles`).
+        BadInput: Another kind of object, a feature or column that is not there, no row with the value, or bad content
+            (see `Battles.from_columns` and `read_battles`).
     """
     if isinstance(source, Battles):
-        return source
+        return _checked(source, control, by, only or {})
     if isinstance(source, str | Path):
-        return read_battles(source)
+        return read_battles(source, control=control, by=by, only=only)
+    names, column = _table(source)
+    plan = Plan.of(names, control=control, by=by, only=only)
+    columns = {want: _converted(column(want.column), want) for want in plan.wants}
+    _same_length(columns)
+    votes = len(next(iter(columns.values())))
+    return plan.battles(Loaded(columns=columns, votes=votes), control=control)
+
+
+def read_as(source: Any) -> str:
+    """The shape in which votes are read, in words: ``Chatbot Arena votes``.
+
+    Raises:
+        BadInput: A file without readable columns, or another kind of object.
+    """
+    if isinstance(source, Battles):
+        return "battles"
+    shape: Shape = file_shape(source) if isinstance(source, str | Path) else shape_of(_table(source)[0])
+    return shape.name
+
+
+def _table(source: Any) -> tuple[list[str], Callable[[str], Any]]:
+    """Names of the columns, and what gives one of them."""
     if isinstance(source, Mapping):
-        columns = {str(name): list(column) for name, column in source.items()}
-    elif hasattr(source, "to_pydict"):  # an Arrow table
+        columns = {str(name): column for name, column in source.items()}
+    elif hasattr(source, "column_names") and hasattr(source, "column"):  # an Arrow table
+        return list(source.column_names), source.column
+    elif hasattr(source, "to_pydict"):
         columns = source.to_pydict()
     elif hasattr(source, "columns") and hasattr(source, "__getitem__"):  # a data frame
-        columns = {str(name): list(source[name]) for name in source.columns}
+        columns = {str(name): name for name in source.columns}
+        if len(columns) < len(list(source.columns)):
+            raise BadInput("the data frame has two columns of the same name.", next_step="Rename one of them.")
+        return list(columns), lambda name: source[columns[name]]
     else:
         raise BadInput(
             f"votes cannot be read from an object of type {type(source).__name__}.",
             next_step="Pass a file, a dict of columns, a data frame, an Arrow table, or Battles.",
         )
-    return Battles.from_columns(columns)
+    return list(columns), columns.__getitem__
+
+
+def _converted(column: Any, want: Want) -> Column:
+    match want.kind:
+        case Kind.LENGTH:
+            return np.array([length(value) for value in _values(column)], dtype=np.float64)
+        case Kind.COUNT:
+            return np.array([count_at(value, want.key) for value in _values(column)], dtype=np.float64)
+        case _:
+            return _column(column)
+
+
+def _column(column: Any) -> Column:
+    """A column as codes, or as an array of numbers."""
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
+    if kind in {"i", "u", "f"} and hasattr(column, "to_numpy") and not hasattr(column.dtype, "na_value"):
+        return column.to_numpy()
+    if isinstance(column, np.ndarray) and kind in {"i", "u", "f"}:
+        return column
+    if hasattr(column, "dictionary_encode"):  # an Arrow column
+        return _from_arrow(column)
+    if hasattr(column, "cat") and hasattr(column.cat, "categories"):  # a pandas categorical
+        labels = column.cat.categories.tolist()
+        codes = column.cat.codes.to_numpy()
+        return Coded(labels=(*labels, None), codes=np.where(codes < 0, len(labels), codes))
+    # Objects are told apart by type, which pandas does not do: 1 and True are one to it.
+    return Coded.of(_values(column) if kind == "O" or not hasattr(column, "factorize") else column)
+
+
+def _from_arrow(column: Any) -> Column:
+    whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    kind = str(whole.type)
+    if kind not in {"string", "large_string"} and not kind.startswith("dictionary<"):
+        return Coded.of(whole.to_pylist())
+    coded = whole if hasattr(whole, "dictionary") else whole.dictionary_encode()
+    labels = coded.dictionary.to_pylist()
+    codes = coded.indices.fill_null(len(labels)) if coded.null_count else coded.indices
+    return Coded(labels=(*labels, None), codes=codes.to_numpy(zero_copy_only=False))
+
+
+def _values(column: Any) -> Sequence[Any]:
+    for way in ("to_pylist", "to_list", "tolist"):
+        if hasattr(column, way):
+            values: Sequence[Any] = getattr(column, way)()
+            return values
+    return column if isinstance(column, Sequence) and not isinstance(column, str) else list(column)
+
+
+def _same_length(columns: Mapping[Want, Column]) -> None:
+    first, *others = columns.items()
+    for want, column in others:
+        if len(column) != len(first[1]):
+            raise BadInput(
+                f"column '{want.column}' has {len(column)} rows, '{first[0].column}' has {len(first[1])}.",
+                where="battles",
+                next_step="Give every column one value a vote.",
+            )
+
+
+def _checked(battles: Battles, control: Iterable[str], by: Iterable[str], only: Mapping[str, str]) -> Battles:
+    """Battles that hold these features and labels, and the rows with the values."""
+    for name in control:
+        if name != POSITION and name not in battles.features:
+            bare = {feature.removeprefix(RELATIVE) for feature in battles.features}
+            raise BadInput(
+                f"the battles hold no feature '{name}'.",
+                where="control",
+                next_step=nearest(name, sorted(bare)) if bare else "Read them again with this control.",
+            )
+    for name in (*by, *only):
+        if name not in battles.labels:
+            raise BadInput(
+                f"the battles hold no labels '{name}'.",
+                where="by" if name in by else "only",
+                next_step=nearest(name, list(battles.labels)) if battles.labels else "Read them again with this one.",
+            )
+    for name, value in only.items():
+        labels = battles.labels[name]
+        keep = np.array([text == (value or "(none)") for text in labels.names], dtype=bool)[labels.codes]
+        if not keep.any():
+            raise BadInput(f"no vote has {name} '{value}'.", where="only", next_step=nearest(value, labels.names))
+        battles = battles.take(keep)
+    return battles
 
 
 def of_kind(battles: Battles, evidence: EvidenceKind) -> tuple[Battles, dict[str, int]]:

@@ -4,7 +4,19 @@ Votes become columns (`Battles`), columns become K x K x outcome counts, counts 
 intervals, intervals become rank sets and verdicts. Scores on the same items take the paired road instead.
 """
 
+from fairtrial.stats._columns import Coded, Column, Labels
 from fairtrial.stats._tails import t_reach
+from fairtrial.stats.agreement import (
+    Agreement,
+    Alpha,
+    Kappa,
+    RaterAgreement,
+    battle_units,
+    cohen_kappa,
+    each_against_rest,
+    krippendorff_alpha,
+    rater_agreement,
+)
 from fairtrial.stats.battles import (
     A_WINS,
     ABSTAIN,
@@ -12,17 +24,23 @@ from fairtrial.stats.battles import (
     BOTH_BAD,
     INVALID,
     KINDS,
+    MAX_MODELS,
+    OPTIONAL,
     OUTCOMES,
+    POSITION,
     REQUIRED,
     TIE,
+    UNGRADED,
     Battles,
 )
-from fairtrial.stats.bradley_terry import BradleyTerry, Ties, chances, fit_bradley_terry, known_ties
+from fairtrial.stats.bradley_terry import BradleyTerry, fit, fit_bradley_terry, separated
+from fairtrial.stats.comparisons import Comparisons
 from fairtrial.stats.graph import Connectivity, connectivity, tie_weight_bounded
+from fairtrial.stats.outcomes import TIE_MODELS, Ties, chances, known_ties
 from fairtrial.stats.paired import PairedScores, paired_bootstrap, paired_scores
 from fairtrial.stats.passk import majority_at_k, pass_at_k
 from fairtrial.stats.proportions import Proportion, proportion
-from fairtrial.stats.sandwich import Clustered, clustered_covariance, effective_number
+from fairtrial.stats.sandwich import Clustered, Uncertainty, clustered_covariance, effective_number, uncertainty
 from fairtrial.stats.simultaneous import PairIntervals, all_pairs, pair_level, rank_sets, tiers
 from fairtrial.stats.verdicts import Verdict, verdict
 
@@ -33,25 +51,44 @@ __all__ = [
     "B_WINS",
     "INVALID",
     "KINDS",
+    "MAX_MODELS",
+    "OPTIONAL",
     "OUTCOMES",
+    "POSITION",
     "REQUIRED",
     "TIE",
+    "TIE_MODELS",
+    "UNGRADED",
+    "Agreement",
+    "Alpha",
     "Battles",
     "BradleyTerry",
     "Clustered",
+    "Coded",
+    "Column",
+    "Comparisons",
     "Connectivity",
+    "Kappa",
+    "Labels",
     "PairIntervals",
     "PairedScores",
     "Proportion",
+    "RaterAgreement",
     "Ties",
+    "Uncertainty",
     "Verdict",
     "all_pairs",
+    "battle_units",
     "chances",
     "clustered_covariance",
+    "cohen_kappa",
     "connectivity",
+    "each_against_rest",
     "effective_number",
+    "fit",
     "fit_bradley_terry",
     "known_ties",
+    "krippendorff_alpha",
     "majority_at_k",
     "pair_level",
     "paired_bootstrap",
@@ -59,8 +96,11 @@ __all__ = [
     "pass_at_k",
     "proportion",
     "rank_sets",
+    "rater_agreement",
+    "separated",
     "t_reach",
     "tie_weight_bounded",
     "tiers",
+    "uncertainty",
     "verdict",
 ]

@@ -1,18 +1,23 @@
-"""Strict reading of vote columns: text to small integers, once, at the door; nothing is guessed.
+"""Strict reading of vote columns: labels to small integers, once, at the door; nothing is guessed.
 
-Read `encode` first. Every function raises `BadInput` naming the first bad row (row 1 is the first vote) and its value.
+Read `Coded` first. Labels are checked once each, not once a vote; every function raises `BadInput` naming the first bad
+row (row 1 is the first vote) and its value.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fairtrial.core import BadInput, nearest
 from fairtrial.stats._arrays import FloatArray, IntArray
 
-Column = Sequence[object]
+_SURROGATE = re.compile("[\ud800-\udfff]")
+Column = Any
+"""A sequence of values, an array, a pandas series, or a `Coded`."""
 
 
 def missing(value: object) -> bool:
@@ -36,52 +41,118 @@ class Place:
 
     def at(self, index: int, field: str) -> str:
         """Where the value at `index` of a column stands."""
-        return f"{self.name}, row {self.rows[index] if self.rows else index + 1}, {field}"
+        return f"{self.name}, row {self.rows[index] if self.rows is not None else index + 1}, {field}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """A column as its distinct labels and one small integer a vote."""
+
+    labels: tuple[object, ...]
+    codes: IntArray
+    """(N,) index into `labels`."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def of(cls, column: Column) -> "Coded":
+        """Encode any column; 1, 1.0, True and "1" stay four different labels."""
+        if isinstance(column, Coded):
+            return column
+        if hasattr(column, "factorize"):  # a pandas series or categorical
+            codes, labels = column.factorize(use_na_sentinel=True)
+            codes = np.asarray(codes)
+            return cls(labels=(*labels, None), codes=np.where(codes < 0, len(labels), codes))
+        if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
+            values, codes = np.unique(column, return_inverse=True)
+            return cls(labels=tuple(values.tolist()), codes=codes)
+        values = column.tolist() if isinstance(column, np.ndarray) else column
+        table: dict[object, int] = {}
+        if set(map(type, values)) <= {str, type(None)}:
+            codes = np.fromiter((table.setdefault(v, len(table)) for v in values), dtype=np.int64, count=len(values))
+            return cls(labels=tuple(table), codes=codes)
+        keys = ((type(v), v if isinstance(v, Hashable) and not missing(v) else repr(v)) for v in values)
+        codes = np.fromiter((table.setdefault(key, len(table)) for key in keys), dtype=np.int64, count=len(values))
+        return cls(labels=tuple(values[i] for i in _first_rows(codes, len(table)).tolist()), codes=codes)
+
+    def used(self) -> IntArray:
+        """Indices of the labels that some vote has."""
+        return np.flatnonzero(np.bincount(self.codes, minlength=len(self.labels)))
+
+    def refuse(self, bad: Iterable[int], field: str, place: Place, words: Callable[[object], tuple[str, str]]) -> None:
+        """Raise for the first row whose label is among `bad`; `words` gives the message and the next step."""
+        wrong = np.zeros(len(self.labels), dtype=bool)
+        wrong[list(bad)] = True
+        if not wrong.any():
+            return
+        row = int(np.argmax(wrong[self.codes]))
+        message, step = words(self.labels[int(self.codes[row])])
+        raise BadInput(message, where=place.at(row, field), next_step=step)
+
+
+def _first_rows(codes: IntArray, count: int) -> IntArray:
+    """(count,) row in which each code stands first; N for a code that no row has."""
+    first = np.full(count, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return first
 
 
 def model_codes(columns: Mapping[str, Column], place: Place) -> tuple[tuple[str, ...], IntArray, IntArray]:
-    """Sorted model names and the two columns as indices into them."""
-    table: dict[str, int] = {}
-    raw = []
-    for field in ("model_a", "model_b"):
-        codes = np.empty(len(columns[field]), dtype=np.int64)
-        for row, name in enumerate(columns[field]):
-            if missing(name):
-                raise BadInput("the model name is empty.", where=place.at(row, field))
-            if not isinstance(name, str):
-                raise BadInput(
-                    f"a model name must be text, not {type(name).__name__} ({name!r}).",
-                    where=place.at(row, field),
-                    next_step="Write model names as text.",
-                )
-            codes[row] = table.setdefault(name, len(table))
-        raw.append(codes)
-    names = tuple(sorted(table))
-    turn = np.empty(len(names), dtype=np.int64)
-    for index, name in enumerate(names):
-        turn[table[name]] = index
-    return names, turn[raw[0]], turn[raw[1]]
+    """Sorted model names and the two columns as indices into them, as narrow as they fit."""
+    both = [Coded.of(columns[field]) for field in ("model_a", "model_b")]
+    used = []
+    for field, coded in zip(("model_a", "model_b"), both, strict=True):
+        used.append(coded.used().tolist())
+        coded.refuse([k for k in used[-1] if not _is_name(coded.labels[k])], field, place, _no_name)
+    found = {str(coded.labels[k]) for coded, own in zip(both, used, strict=True) for k in own}
+    names = tuple(sorted(found))
+    index = {name: k for k, name in enumerate(names)}
+    width = np.min_scalar_type(max(len(names) - 1, 0))
+    turned = []
+    for coded, own in zip(both, used, strict=True):
+        turn = np.zeros(len(coded.labels), dtype=width)
+        for k in own:
+            turn[k] = index[str(coded.labels[k])]
+        turned.append(turn[coded.codes])
+    return names, turned[0], turned[1]
+
+
+def _is_name(label: object) -> bool:
+    return isinstance(label, str) and bool(label) and not _SURROGATE.search(label)
+
+
+def _no_name(label: object) -> tuple[str, str]:
+    if missing(label):
+        return "the model name is empty.", ""
+    if isinstance(label, str):
+        return f"the model name {label!a} holds half a character.", "Write it again; an emoji may have been cut."
+    return f"a model name must be text, not {type(label).__name__} ({label!r}).", "Write model names as text."
 
 
 def label_codes(
     column: Column, labels: Mapping[str, int], field: str, place: Place, empty: int | None = None
 ) -> IntArray:
-    """Codes of a column with a fixed vocabulary; case and spaces count. `empty` is the code of an empty field."""
-    codes = np.empty(len(column), dtype=np.int64)
-    for row, label in enumerate(column):
-        if empty is not None and missing(label):
-            codes[row] = empty
-            continue
-        code = labels.get(label) if isinstance(label, str) else None
+    """(N,) small codes of a column with a fixed vocabulary; case and spaces count. `empty` stands for empty fields."""
+    coded = Coded.of(column)
+    turn = np.zeros(len(coded.labels), dtype=np.int8)
+    bad = []
+    for k in coded.used().tolist():
+        label = coded.labels[k]
+        code = empty if empty is not None and missing(label) else None
+        if code is None and isinstance(label, str):
+            code = labels.get(label)
         if code is None:
-            shown = "an empty field" if missing(label) else repr(label)
-            raise BadInput(
-                f"{shown} is not a known label; it is never counted as a tie.",
-                where=place.at(row, field),
-                next_step=_hint(label, labels),
-            )
-        codes[row] = code
-    return codes
+            bad.append(k)
+        else:
+            turn[k] = code
+
+    def words(label: object) -> tuple[str, str]:
+        shown = "an empty field" if missing(label) else repr(label)
+        return f"{shown} is not a known label; it is never counted as a tie.", _hint(label, labels)
+
+    coded.refuse(bad, field, place, words)
+    return turn[coded.codes]
 
 
 def _hint(label: object, labels: Mapping[str, int]) -> str:
@@ -92,63 +163,190 @@ def _hint(label: object, labels: Mapping[str, int]) -> str:
 
 
 def group_codes(column: Column, *, own: bool) -> IntArray:
-    """Codes 0 … G−1 of a grouping column (prompt, rater), in sorted order of the labels.
+    """(N,) codes 0 … G−1 of a grouping column (prompt, rater), numbered in order of first appearance.
 
     Args:
         column: Labels; numbers are taken by their text.
         own: What an empty field means: a group of its own (an unnamed prompt), or, when False, one common group
             (unnamed raters may all be one person).
     """
-    labels = [f"\x00{row if own else ''}" if missing(value) else str(value) for row, value in enumerate(column)]
-    table = {label: code for code, label in enumerate(sorted(set(labels)))}
-    return np.fromiter((table[label] for label in labels), dtype=np.int64, count=len(labels))
+    coded = Coded.of(column)
+    codes, count = _same_text(coded)
+    if own and (lone := _empty(coded.labels)):
+        empty = np.isin(coded.codes, lone)
+        codes[empty] = count + np.arange(int(empty.sum()))
+        count += int(empty.sum())
+    first = _first_rows(codes, count)
+    turn = np.empty(count, dtype=np.int32)
+    turn[np.argsort(first, kind="stable")] = np.arange(count, dtype=np.int32)
+    return turn[codes]
 
 
-def number(value: object, field: str, row: int, place: Place) -> float:
-    """A finite number from a field that may be text.
+def _same_text(coded: Coded) -> tuple[IntArray, int]:
+    """Codes in which labels of the same text are one (7 and "7"), and how many there are."""
+    kinds = set(map(type, coded.labels)) - {type(None)}
+    if kinds in ({str}, {int}) and len(_empty(coded.labels)) <= 1:  # no two of them have the same text
+        return coded.codes.astype(np.int64), len(coded.labels)
+    table: dict[str, int] = {}
+    texts = ("" if missing(label) else str(label) for label in coded.labels)
+    turn = np.fromiter((table.setdefault(text, len(table)) for text in texts), dtype=np.int64, count=len(coded.labels))
+    return turn[coded.codes], len(table)
+
+
+def _empty(labels: Sequence[object]) -> list[int]:
+    """Indices of the labels that stand for an empty field."""
+    kinds = set(map(type, labels))
+    if kinds <= {int}:
+        return []
+    if kinds <= {str, int, type(None)}:  # the usual case, several times faster: there may be a million
+        return [k for k, label in enumerate(labels) if label is None or label == ""]
+    return [k for k, label in enumerate(labels) if missing(label)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """A column by which boards can be split: a category, a language, a group of raters."""
+
+    names: tuple[str, ...]
+    """In sorted order; an empty field is ``no evidence`` of a value and reads ``(none)``."""
+    codes: IntArray
+    """(N,) index into `names`."""
+
+    @classmethod
+    def of(cls, column: Column) -> "Labels":
+        """Encode a column by the text of its labels."""
+        coded = Coded.of(column)
+        texts = {k: "(none)" if missing(coded.labels[k]) else str(coded.labels[k]) for k in coded.used().tolist()}
+        names = tuple(sorted(set(texts.values())))
+        turn = np.zeros(len(coded.labels), dtype=np.int32)
+        index = {name: k for k, name in enumerate(names)}
+        for k, text in texts.items():
+            turn[k] = index[text]
+        return cls(names=names, codes=turn[coded.codes])
+
+
+def numbers(column: Column, field: str, place: Place) -> FloatArray:
+    """(N,) finite numbers, from numbers or their text; NaN where the field is empty.
 
     Raises:
-        BadInput: When it is neither.
+        BadInput: A value that is no finite number.
     """
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        values = column.astype(np.float64)
+        if np.isinf(values).any():
+            row = int(np.argmax(np.isinf(values)))
+            raise BadInput(f"{column[row]} is not a finite number.", where=place.at(row, field))
+        return values
+    coded = Coded.of(column)
+    table = np.full(len(coded.labels), np.nan)
+    bad = []
+    for k in coded.used().tolist():
+        label = coded.labels[k]
+        if not missing(label):
+            table[k] = _number(label)
+            if not math.isfinite(table[k]):
+                bad.append(k)
+    coded.refuse(bad, field, place, lambda label: (f"{label!r} is not a finite number.", ""))
+    return table[coded.codes]
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool | np.bool_):
+        return math.nan
     try:
-        found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found) or isinstance(value, bool):
-        raise BadInput(f"{value!r} is not a finite number.", where=place.at(row, field))
-    return found
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def weights(column: Column, place: Place) -> FloatArray:
-    """Positive weights; an empty field counts as 1."""
-    found = np.ones(len(column))
-    for row, value in enumerate(column):
-        if not missing(value):
-            found[row] = number(value, "weight", row, place)
-            if found[row] <= 0:
-                raise BadInput(f"a weight must be above 0, not {value!r}.", where=place.at(row, "weight"))
+    """(N,) positive weights; an empty field counts as 1."""
+    found = np.nan_to_num(numbers(column, "weight", place), nan=1.0)
+    if (found <= 0).any():
+        row = int(np.argmax(found <= 0))
+        raise BadInput(f"a weight must be above 0, not {found[row]:g}.", where=place.at(row, "weight"))
     return found
 
 
-def check_grades(column: Column, outcome: IntArray, signs: Mapping[int, int], winners: Column, place: Place) -> None:
-    """Refuse a grade outside −2 … 2, or one that contradicts the winner.
+def grades(column: Column, outcome: IntArray, signs: Mapping[int, int], winners: Column, place: Place) -> FloatArray:
+    """(N,) grades −2 … 2, positive when A is better, NaN where empty.
 
     Args:
-        column: Grades, positive when A is better; empty fields are passed over.
+        column: Grades.
         outcome: Outcome code of each vote.
         signs: For each outcome code the sign a grade must have; a code that is absent takes no grade but 0.
         winners: The labels as written, for the message.
         place: Where the columns come from.
+
+    Raises:
+        BadInput: A grade off the scale, or one that contradicts the winner.
     """
-    for row, value in enumerate(column):
-        if missing(value):
-            continue
-        grade = number(value, "grade", row, place)
-        if grade != round(grade) or abs(grade) > 2:
-            raise BadInput(f"a grade is a whole number from -2 to 2, not {value!r}.", where=place.at(row, "grade"))
-        if int(np.sign(grade)) != signs.get(int(outcome[row]), 0):
+    found = numbers(column, "grade", place)
+    given = ~np.isnan(found)
+    off = given & ((found != np.round(found)) | (np.abs(found) > 2))
+    if off.any():
+        row = int(np.argmax(off))
+        raise BadInput(
+            f"a grade is a whole number from -2 to 2, not {found[row]:g}.",
+            where=place.at(row, "grade"),
+            next_step="Write -2, -1, 0, 1 or 2 (positive: A is better), or leave the field empty.",
+        )
+    expected = np.array([signs.get(code, 0) for code in range(int(outcome.max(initial=0)) + 1)])
+    against = given & (np.sign(np.nan_to_num(found)) != expected[outcome])
+    if against.any():
+        row = int(np.argmax(against))
+        coded = Coded.of(winners)
+        raise BadInput(
+            f"grade {int(found[row])} contradicts winner '{coded.labels[int(coded.codes[row])]}' "
+            "(a positive grade means A is better).",
+            where=place.at(row, "grade"),
+            next_step="Correct the row, or leave the grade empty.",
+        )
+    return found
+
+
+RELATIVE = "relative:"
+
+
+def difference(name: str, columns: Mapping[str, Column], place: Place) -> FloatArray:
+    """(N,) feature of A minus feature of B, from ``feature_NAME_a`` and ``feature_NAME_b``.
+
+    With ``relative:NAME`` the difference is divided by the sum, as arenas do for lengths; 0 where both are 0.
+
+    Raises:
+        BadInput: Columns that are not there; a value that is empty, NaN, infinite, or negative where relative.
+    """
+    bare = name.removeprefix(RELATIVE)
+    sides = []
+    for side in "ab":
+        field = f"feature_{bare}_{side}"
+        if field not in columns:
+            known = features_of(columns)
             raise BadInput(
-                f"grade {int(grade)} contradicts winner '{winners[row]}' (a positive grade means A is better).",
-                where=place.at(row, "grade"),
-                next_step="Correct the row, or leave the grade empty.",
+                f"there is no column '{field}' to control for '{bare}'.",
+                where=place.name,
+                next_step=nearest(bare, known) if known else "Controls need columns feature_NAME_a and feature_NAME_b.",
             )
+        values = numbers(columns[field], field, place)
+        wrong = ~(values >= 0) if bare != name else np.isnan(values)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise BadInput(
+                "a relative difference needs numbers from 0 up."
+                if not math.isnan(values[row])
+                else "the feature is empty or not a number.",
+                where=place.at(row, field),
+                next_step="Fill it in, leave the row out, or rank without this control.",
+            )
+        sides.append(values)
+    gap = sides[0] - sides[1]
+    if bare == name:
+        return gap
+    total = sides[0] + sides[1]
+    return np.divide(gap, total, out=np.zeros(len(gap)), where=total > 0)
+
+
+def features_of(columns: Iterable[str]) -> list[str]:
+    """Names of the features that have a column for A and one for B."""
+    names = set(columns)
+    return sorted(c[8:-2] for c in names if c.startswith("feature_") and c.endswith("_a") and f"{c[:-2]}_b" in names)

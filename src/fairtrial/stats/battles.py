@@ -4,15 +4,15 @@ All ranking statistics work on these arrays or on their K x K x outcome counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from fairtrial.core import BadInput, nearest
 from fairtrial.stats import _columns
-from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
-from fairtrial.stats._columns import Column
+from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally_cells
+from fairtrial.stats._columns import Column, Labels
 
 B_WINS, TIE, A_WINS, BOTH_BAD, ABSTAIN, INVALID = range(6)
 OUTCOMES = {
@@ -30,6 +30,13 @@ EXCLUDED = {BOTH_BAD: "both_bad", ABSTAIN: "abstain", INVALID: "invalid"}
 ORDERS = {"ab": 0, "ba": 1, "both": 2}
 KINDS = ("human", "scorer", "judge", "combined")
 REQUIRED = ("model_a", "model_b", "winner")
+OPTIONAL = ("question_id", "rater", "grade", "weight", "order", "evaluator_kind")
+UNGRADED = 9
+"""Stands in `Battles.grade` for a vote without a grade."""
+POSITION = "position"
+"""The control for the first-position effect; it needs no feature columns."""
+MAX_MODELS = 3000
+"""Most models on a board: its tables are K x K. More names usually means that a column is not what it seems."""
 _SIGN = {A_WINS: 1, B_WINS: -1, TIE: 0}
 
 
@@ -37,7 +44,8 @@ _SIGN = {A_WINS: 1, B_WINS: -1, TIE: 0}
 class Battles:
     """N votes over K models.
 
-    Optional columns are None when unknown: no prompt column means that every vote counts as its own prompt.
+    Optional columns are None when unknown: no prompt column means that every vote counts as its own prompt. Integers
+    are as narrow as they fit: widen them before arithmetic.
     """
 
     names: tuple[str, ...]
@@ -52,47 +60,70 @@ class Battles:
     rater: IntArray | None = None
     weight: FloatArray | None = None
     order: IntArray | None = None
-    """(N,) order shown: 0 ``ab``, 1 ``ba``, 2 both, −1 unknown."""
+    """(N,) order shown: 0 ``ab``, 1 ``ba``, 2 both, −1 unknown. Without the column A was shown first."""
     kind: IntArray | None = None
     """(N,) index into `KINDS`: human, scorer, judge …; −1 unknown. Kinds are never pooled."""
+    grade: IntArray | None = None
+    """(N,) −2 … 2, positive when A is better; `UNGRADED` where only the winner is known."""
+    features: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Name to (N,) feature of A minus feature of B."""
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    """Name to a column by which boards can be split."""
 
     def __len__(self) -> int:
         return len(self.outcome)
 
     @classmethod
     def from_columns(
-        cls, columns: Mapping[str, Column], *, where: str = "battles", rows: Sequence[int] | None = None
+        cls,
+        columns: Mapping[str, Column],
+        *,
+        control: Sequence[str] = (),
+        by: Sequence[str] = (),
+        where: str = "battles",
+        rows: Sequence[int] | None = None,
     ) -> "Battles":
         """Check and encode columns named as in a battle file.
 
         Args:
             columns: ``model_a``, ``model_b``, ``winner`` and any of ``question_id``, ``rater``, ``grade``, ``weight``,
-                ``order``, ``evaluator_kind``; further columns are passed over. Equal lengths.
+                ``order``, ``evaluator_kind``, ``feature_NAME_a``, ``feature_NAME_b``; others are read only if `by`
+                names them. Equal lengths.
+            control: Features to keep (NAME, or ``relative:NAME``); ``position`` needs no columns.
+            by: Further columns to keep as labels.
             where: File name, for errors.
             rows: Row numbers for errors; None: 1, 2, 3 …
 
         Raises:
             BadInput: Missing column, unknown label (case and spaces count), a grade that contradicts the winner, a
-                model against itself, a bad weight; names row, column and value.
+                model against itself, a bad weight or feature; names row, column and value.
         """
-        for field in REQUIRED:
-            if field not in columns:
+        for name in REQUIRED:
+            if name not in columns:
                 found = ", ".join(map(str, columns)) or "none"
                 raise BadInput(
-                    f"column '{field}' is missing; columns found: {found}.",
+                    f"column '{name}' is missing; columns found: {found}.",
                     where=where,
-                    next_step=nearest(field, [str(name) for name in columns]) if columns else "",
+                    next_step=nearest(name, [str(found) for found in columns]) if columns else "",
                 )
         _same_length(columns, where)
         place = _columns.Place(name=where, rows=rows)
         names, a, b = _columns.model_codes(columns, place)
+        if len(names) > MAX_MODELS:
+            raise BadInput(
+                f"{len(names):,} different models, more than the {MAX_MODELS:,} a board can hold.",
+                where=f"{where}, model_a",
+                next_step="Check that model_a and model_b hold model names.",
+            )
         outcome = _columns.label_codes(columns["winner"], OUTCOMES, "winner", place)
-        if (same := np.flatnonzero(a == b)).size:
-            row = int(same[0])
-            raise BadInput(f"'{names[a[row]]}' battles against itself.", where=place.at(row, "model_b"))
-        if "grade" in columns:
-            _columns.check_grades(columns["grade"], outcome, _SIGN, columns["winner"], place)
-        return cls(names=names, a=a, b=b, outcome=outcome, **_optional(columns, place))
+        if (same := a == b).any():
+            row = int(np.argmax(same))
+            raise BadInput(
+                f"'{names[a[row]]}' battles against itself.",
+                where=place.at(row, "model_b"),
+                next_step="A battle needs two different models: correct the row or take it out.",
+            )
+        return cls(names=names, a=a, b=b, outcome=outcome, **_optional(columns, outcome, control, by, place))
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, object]], *, where: str = "battles") -> "Battles":
@@ -103,16 +134,25 @@ class Battles:
 
     def take(self, keep: BoolArray) -> "Battles":
         """The votes where `keep` is true; all names stay, so a model may be left without votes."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         changes: dict[str, Any] = {name: value[keep] for name, value in values.items() if isinstance(value, np.ndarray)}
+        changes["features"] = {name: value[keep] for name, value in self.features.items()}
+        changes["labels"] = {name: replace(value, codes=value.codes[keep]) for name, value in self.labels.items()}
         return replace(self, **changes)
 
     def among(self, members: Sequence[int]) -> "Battles":
         """The votes between these models, who are numbered anew in the order given (ascending keeps names sorted)."""
-        turn = np.full(len(self.names), -1, dtype=np.int64)
+        if tuple(members) == tuple(range(len(self.names))):
+            return self
+        turn = np.full(len(self.names), -1, dtype=np.int32)
         turn[list(members)] = np.arange(len(members))
         votes = self.take((turn[self.a] >= 0) & (turn[self.b] >= 0))
         return replace(votes, names=tuple(self.names[m] for m in members), a=turn[votes.a], b=turn[votes.b])
+
+    def active(self) -> "Battles":
+        """The same votes over the models that have any."""
+        held = np.bincount(self.a, minlength=len(self.names)) + np.bincount(self.b, minlength=len(self.names))
+        return self.among(np.flatnonzero(held).tolist())
 
     def clusters(self, name: str) -> IntArray:
         """(N,) cluster codes of ``prompt`` or ``rater``; where prompts are unknown, each vote is its own.
@@ -132,6 +172,12 @@ class Battles:
         """(N,) weights; ones where none are given."""
         return np.ones(len(self)) if self.weight is None else self.weight
 
+    def shown_first(self) -> IntArray:
+        """(N,) 1 where A was shown first, −1 where B was, 0 where both were or nobody knows."""
+        if self.order is None:
+            return np.ones(len(self), dtype=np.int8)
+        return np.array([1, -1, 0, 0], dtype=np.int8)[self.order]
+
     def excluded(self) -> dict[str, int]:
         """Number of votes that name no better answer and are no tie, by reason; reasons without votes are left out."""
         counts = np.bincount(self.outcome, minlength=INVALID + 1)
@@ -139,14 +185,15 @@ class Battles:
 
     def decided(self) -> "Battles":
         """The votes for A, for B, or for a tie."""
-        return self.take(self.outcome <= A_WINS)
+        keep = self.outcome <= A_WINS
+        return self if keep.all() else self.take(keep)
 
     def cells(self) -> FloatArray:
         """(K, K, 3) weight of decided votes by model A, model B and outcome (`B_WINS`, `TIE`, `A_WINS`)."""
         size = len(self.names)
         keep = self.outcome <= A_WINS
-        key = (self.a[keep] * size + self.b[keep]) * 3 + self.outcome[keep]
-        return tally(key, self.vote_weights()[keep], size * size * 3).reshape(size, size, 3)
+        columns = (self.a, self.b, self.outcome)
+        return tally_cells(columns, (size, size, 3), weight=self.weight, keep=None if keep.all() else keep)
 
 
 def _same_length(columns: Mapping[str, Column], where: str) -> None:
@@ -156,10 +203,17 @@ def _same_length(columns: Mapping[str, Column], where: str) -> None:
             raise BadInput(
                 f"column '{name}' has {len(column)} rows, 'model_a' has {want}.",
                 where=where,
+                next_step="Give every column one value a vote.",
             )
 
 
-def _optional(columns: Mapping[str, Column], place: _columns.Place) -> dict[str, Any]:
+def _optional(
+    columns: Mapping[str, Column],
+    outcome: IntArray,
+    control: Sequence[str],
+    by: Sequence[str],
+    place: _columns.Place,
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "question_id" in columns:
         found["prompt"] = _columns.group_codes(columns["question_id"], own=True)
@@ -172,4 +226,20 @@ def _optional(columns: Mapping[str, Column], place: _columns.Place) -> dict[str,
     if "evaluator_kind" in columns:
         kinds = {kind: code for code, kind in enumerate(KINDS)}
         found["kind"] = _columns.label_codes(columns["evaluator_kind"], kinds, "evaluator_kind", place, empty=-1)
+    if "grade" in columns:
+        given = _columns.grades(columns["grade"], outcome, _SIGN, columns["winner"], place)
+        if not np.isnan(given).all():
+            found["grade"] = np.nan_to_num(given, nan=UNGRADED).astype(np.int8)
+    found["features"] = {name: _columns.difference(name, columns, place) for name in control if name != POSITION}
+    found["labels"] = {name: Labels.of(_by_column(columns, name, place)) for name in by}
     return found
+
+
+def _by_column(columns: Mapping[str, Column], name: str, place: _columns.Place) -> Column:
+    if name not in columns:
+        raise BadInput(
+            f"there is no column '{name}' to split by; columns found: {', '.join(map(str, columns))}.",
+            where=place.name,
+            next_step=nearest(name, [str(found) for found in columns]),
+        )
+    return columns[name]

@@ -1,201 +1,300 @@
-"""Bradley-Terry ratings with ties, by Newton's method on K x K x outcome counts. Read `fit_bradley_terry` first.
+"""Bradley-Terry strengths by maximum likelihood, with any outcome model and any covariates. Read `fit` first.
 
-With d = theta_i - theta_j (natural log units) and nu >= 0 the weight of ties, Davidson's model (1970, JASA 65) is
-    P(i beats j) = exp(d/2) / D,   P(tie) = nu / D,   P(j beats i) = exp(-d/2) / D,   D = exp(d/2) + exp(-d/2) + nu;
-with "half" a tie counts as half a win either way under P(i beats j) = 1 / (1 + exp(-d)) (Bradley & Terry 1952).
+The chance of an outcome depends on d = theta_a - theta_b + beta'x: strengths theta (natural log units), covariates x
+(features of A minus features of B, who was shown first) and the outcome model's own parameters phi (`outcomes`).
+The log-likelihood is concave in all of them and nothing is added to it: no prior, no ridge.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fairtrial.core import BadInput, nearest
-from fairtrial.stats._arrays import FloatArray, IntArray
-from fairtrial.stats.battles import A_WINS, B_WINS, TIE
+from fairtrial.core import BadInput
+from fairtrial.stats._arrays import FloatArray
+from fairtrial.stats.comparisons import Comparisons, Rows, rows_of
 from fairtrial.stats.graph import connectivity, tie_weight_bounded
+from fairtrial.stats.outcomes import A_SOMEHOW, B_SOMEHOW, Davidson, HalfWins, OutcomeModel, graded_model, tie_model
 
-Ties = Literal["davidson", "half"]
-TIE_MODELS: tuple[Ties, ...] = ("davidson", "half")
-MAX_STEPS = 100
-STEP_TOLERANCE = 1e-11
-"""Largest change of the last Newton step, in natural log units (1.7e-9 rating points)."""
+MAX_STEPS = 60
+STEP_TOLERANCE = 1e-7
+"""Largest change in the last Newton step, in natural log units; the error left is of the order of its square."""
+_DIVERGING = 25
+"""Steps after which one that is still large shows that there is no finite maximum."""
+_COLLINEAR = 1e-9
+_SAMPLE = 60_000
+"""Votes from which a fit with covariates starts, when there are several times as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BradleyTerry:
-    """A maximum-likelihood fit."""
+    """A maximum-likelihood fit; P = K + q + m parameters: theta, phi, beta."""
 
+    model: OutcomeModel
     theta: FloatArray
     """(K,) strengths in natural log units, mean 0."""
-    log_nu: float | None
-    """Davidson's tie weight, as a logarithm; None for half wins, or where no vote is a tie."""
+    phi: FloatArray
+    """(q,) parameters of the outcome model."""
+    beta: FloatArray
+    """(m,) effect of each covariate, natural log units per unit of the covariate."""
+    controls: tuple[str, ...]
+    """Names of the m covariates."""
     information: FloatArray
-    """(P, P) Fisher information, P = K, or K + 1 with `log_nu` last; singular along the common shift of all theta."""
+    """(P, P) observed information; singular along the common shift of all theta."""
     log_likelihood: float
     iterations: int
     converged: bool
     gradient: float
     """Largest absolute derivative of the log-likelihood at the estimate, in votes."""
+    last_step: FloatArray
+    """(P,) last Newton step: where it would still go, had it not converged."""
+
+    @property
+    def log_nu(self) -> float | None:
+        """Davidson's tie weight, as a logarithm; None for other models."""
+        return float(self.phi[0]) if isinstance(self.model, Davidson) else None
+
+    @property
+    def gap(self) -> FloatArray:
+        """(K, K) differences of strengths, row minus column."""
+        return np.asarray(self.theta[:, None] - self.theta[None, :])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteTerms:
-    """What each of N votes adds to the derivatives of the log-likelihood, at an estimate.
+def fit(votes: Comparisons, *, ties: str = "davidson") -> BradleyTerry:
+    """Maximum-likelihood strengths of K strongly connected models.
 
-    Primes are derivatives by d = theta_a - theta_b and by log nu.
+    Args:
+        votes: Decided votes (`Comparisons.of`); graded ones take the cumulative model, whatever `ties` says.
+        ties: ``davidson``, ``half`` or ``rao-kupper``.
+
+    Returns:
+        The fit; `converged` is False where the likelihood has no finite maximum (a covariate that predicts every vote).
+
+    Raises:
+        BadInput: Unknown tie model; models that are not strongly connected; nothing but ties; a tie weight without
+            bound (`tie_weight_bounded`).
     """
+    cells = votes.cells()
+    counts = cells.sum(axis=(0, 1, 2))
+    model = graded_model(counts) if votes.graded else tie_model(ties, counts)
+    _require_maximum(_three(cells.sum(axis=0)), model)
+    if votes.on_cells:
+        likelihood = _Likelihood(rows_of(cells, model.mirror, ordered=bool(votes.covariates)), votes, model)
+        if votes.covariates:
+            _require_identified(likelihood, likelihood.start)
+        return _newton(likelihood)
+    bare = replace(votes, covariates={})
+    start = _newton(_Likelihood(rows_of(cells, model.mirror, ordered=False), bare, model))
+    point = np.concatenate([start.theta, start.phi, np.zeros(len(votes.covariates))])
+    likelihood = _Likelihood(None, votes, model)
+    some = votes.part(slice(None, None, max(len(votes) // _SAMPLE, 1)))
+    _require_identified(_Likelihood(None, some, model) if len(votes) > 4 * _SAMPLE else likelihood, point)
+    if len(votes) > 4 * _SAMPLE:  # a sample brings the estimate near enough to save full passes
+        rough = _newton(_Likelihood(None, some, model), point, most=8, tolerance=1e-2)
+        if rough.converged:
+            point = np.concatenate([rough.theta, rough.phi, rough.beta])
+    return _newton(likelihood, point)
 
-    score: FloatArray
-    """(N,) derivative by d: outcome (1, 1/2, 0 for A) minus its expectation."""
-    tie_score: FloatArray
-    """(N,) derivative by log nu: 1 for a tie minus its chance."""
-    curve: FloatArray
-    """(N,) information about d."""
-    cross: FloatArray
-    """(N,) information shared by d and log nu."""
-    tie_curve: FloatArray
-    """(N,) information about log nu."""
 
-    def part(self, run: slice) -> "VoteTerms":
-        """The same of a run of votes."""
-        return VoteTerms(
-            score=self.score[run],
-            tie_score=self.tie_score[run],
-            curve=self.curve[run],
-            cross=self.cross[run],
-            tie_curve=self.tie_curve[run],
-        )
+def _require_identified(likelihood: "_Likelihood", point: FloatArray) -> None:
+    """Refuse covariates whose effect the votes cannot tell from the models' strengths or from one another.
+
+    With the strengths partialled out, what a covariate adds to the information must be more than rounding.
+    """
+    information = likelihood.evaluate(point)[2]
+    cut = likelihood.size + likelihood.own
+    own = np.diag(information)[cut:]
+    rest = information[:cut, cut:]
+    left = information[cut:, cut:] - rest.T @ solve_pinned(information[:cut, :cut], rest, likelihood.size)
+    for k, name in enumerate(likelihood.controls):
+        if not own[k] > 0:
+            raise BadInput(
+                f"'{name}' never differs between the two answers: there is nothing to control for.",
+                where="control",
+                next_step="Rank without it.",
+            )
+        before = left[:k, k]
+        spread = left[k, k] - (before @ np.linalg.lstsq(left[:k, :k], before, rcond=1e-9)[0] if k else 0.0)
+        if spread < _COLLINEAR * own[k]:
+            others = [*likelihood.controls[:k], "which models battle"]
+            raise BadInput(
+                f"'{name}' is determined by {' and '.join(others)}: its effect cannot be told apart.",
+                where="control",
+                next_step="Rank without it.",
+            )
 
 
-def chances(d: FloatArray, log_nu: float | None) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Probabilities (B wins, tie, A wins) at differences `d`, stable for any size of d."""
-    half = np.abs(d) / 2
-    small = np.exp(-2 * half)
-    tie = np.zeros_like(half) if log_nu is None else np.exp(np.minimum(log_nu - half, 700.0))
-    total = 1 + small + tie
-    strong, weak = 1 / total, small / total
-    return np.where(d > 0, weak, strong), tie / total, np.where(d > 0, strong, weak)
+def separated(fit: BradleyTerry, votes: Comparisons) -> tuple[str, ...]:
+    """Covariates that, with the strengths, predict every vote, so that no finite effect fits best.
+
+    Looks along the direction in which a fit that did not converge was still going: if going further makes no vote less
+    likely, the covariates with a part in it are separated (Albert & Anderson 1984, Biometrika 71).
+    """
+    width = len(fit.theta)
+    theta, beta = fit.last_step[:width], fit.last_step[width + len(fit.phi) :]
+    if not np.isfinite(fit.last_step).all() or not len(beta):
+        return ()
+    spread = np.array([float(np.std(np.asarray(values))) for values in votes.covariates.values()])
+    weight = np.abs(beta) * spread
+    gap = theta[:, None] - theta[None, :]
+    turn = np.array([-1, -1, 0, 1, 1, -1, 1] if votes.graded else [-1, 0, 1])
+    slack = 1e-3 * float(np.abs(fit.last_step).max())
+    for rows in votes.blocks():
+        along = gap[rows.a, rows.b] + (beta @ rows.x if rows.x is not None else 0.0)
+        if (along * turn[rows.outcome] < -slack).any():
+            return ()
+    return tuple(name for name, part in zip(fit.controls, weight, strict=True) if part > 0.1 * weight.max())
 
 
 def fit_bradley_terry(cells: FloatArray, *, ties: str = "davidson") -> BradleyTerry:
-    """Maximum-likelihood strengths of K strongly connected models.
-
-    The log-likelihood is concave, so Newton's steps, halved when they overshoot, reach its only maximum.
-
-    Args:
-        cells: (K, K, 3) weight of votes by model A, model B and outcome, as from `Battles.cells`.
-        ties: ``davidson``, or ``half`` for half wins.
+    """The same from (K, K, 3) counts of votes by model A, model B and outcome, as from `Battles.cells`.
 
     Raises:
-        BadInput: Unknown tie model; or counts for which no finite maximum exists: models that are not strongly
-            connected (`graph.connectivity`), nothing but ties, a tie weight without bound (`tie_weight_bounded`).
+        BadInput: As `fit`.
     """
-    davidson = known_ties(ties) == "davidson"
+    model = tie_model(ties, cells.sum(axis=(0, 1)))
+    _require_maximum(cells, model)
+    empty = np.zeros(0, dtype=np.int64)
+    names = tuple(str(k) for k in range(len(cells)))
+    bare = Comparisons(names=names, a=empty, b=empty, outcome=empty, weight=None, covariates={})
+    return _newton(_Likelihood(rows_of(cells[None], model.mirror, ordered=False), bare, model))
+
+
+def _three(cells: FloatArray) -> FloatArray:
+    """(K, K, 3) counts by B better, tie, A better, whatever the grades."""
+    if cells.shape[2] == 3:
+        return cells
+    return np.stack([cells[:, :, [0, 1, B_SOMEHOW]].sum(2), cells[:, :, 2], cells[:, :, [3, 4, A_SOMEHOW]].sum(2)], 2)
+
+
+def _require_maximum(cells: FloatArray, model: OutcomeModel) -> None:
     if not connectivity(cells).connected:
         raise BadInput("the models are not linked both ways by wins or ties: no joint strengths exist.")
-    wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
-    tied = cells[:, :, TIE] + cells[:, :, TIE].T
-    if wins.sum() == 0:
+    if cells[:, :, [0, 2]].sum() == 0:
         raise BadInput("every vote is a tie: no strengths can be estimated.")
-    if davidson and tied.any() and not tie_weight_bounded(cells):
-        raise BadInput("apart from ties every win goes one way: Davidson's strengths grow without bound.")
-    return _newton(_Likelihood(wins=wins, tied=tied, davidson=davidson and bool(tied.any())))
+    if not isinstance(model, HalfWins) and cells[:, :, 1].any() and not tie_weight_bounded(cells):
+        raise BadInput("apart from ties every win goes one way: strengths grow without bound.")
 
 
-def known_ties(name: str) -> Ties:
-    """The tie model of this name.
-
-    Raises:
-        BadInput: There is none.
-    """
-    for known in TIE_MODELS:
-        if name == known:
-            return known
-    raise BadInput(f"unknown tie model '{name}'.", where="ties", next_step=nearest(name, TIE_MODELS))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Likelihood:
-    """The log-likelihood of symmetric counts: wins of row over column, ties of row with column."""
+    """Log-likelihood of rows with its derivatives; points are (theta, phi, beta)."""
 
-    wins: FloatArray
-    tied: FloatArray
-    davidson: bool
+    def __init__(self, rows: list[Rows] | None, votes: Comparisons, model: OutcomeModel) -> None:
+        self.rows, self.votes, self.model = rows, votes, model
+        self.size, self.own, self.controls = len(votes.names), 0, tuple(votes.covariates)
+        counts = votes.counts(model.outcomes) if rows is None else np.sum([row.counts() for row in rows], axis=0)
+        self.start = np.concatenate([np.zeros(self.size), model.start(counts), np.zeros(len(self.controls))])
+        self.own = len(self.start) - self.size - len(self.controls)
 
-    def start(self) -> FloatArray:
-        """Equal strengths; the tie weight that fits the share of ties then."""
-        point = np.zeros(len(self.wins) + self.davidson)
-        if self.davidson:
-            point[-1] = np.log(self.tied.sum() / self.wins.sum())  # nu / 2 = ties / wins; `tied` holds each tie twice
-        return point
+    def parts(self, point: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        cut = self.size + self.own
+        return point[: self.size], point[self.size : cut], point[cut:]
 
-    def parts(self, point: FloatArray) -> tuple[FloatArray, float | None]:
-        size = len(self.wins)
-        return point[:size], float(point[size]) if self.davidson else None
+    def evaluate(self, point: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Value, gradient (P,) and information (P, P); minus infinity and zeros outside the range."""
+        theta, phi, beta = self.parts(point)
+        gap = theta[:, None] - theta[None, :]
+        size, width = self.size, len(point)
+        value, gradient = 0.0, np.zeros(width)
+        curves = np.zeros(size * size)
+        information = np.zeros((width, width))
+        own, control = slice(size, size + self.own), slice(size + self.own, width)
+        for rows in self.rows if self.rows is not None else self.votes.blocks():
+            at = rows.at(self.model, gap, beta, phi)
+            if not at.valid:
+                return -np.inf, gradient, information
+            value += float(rows.sum(at.value()).sum())
+            slope, curve = rows.sum(at.slope()), rows.sum(at.curve())
+            gradient[:size] += np.bincount(rows.a, slope, size) - np.bincount(rows.b, slope, size)
+            curves += np.bincount(rows.a * size + rows.b, curve, size * size)
+            cross = [rows.sum(values) for values in at.cross()]
+            for k, (one, shared) in enumerate(zip(at.own_slope(), cross, strict=True)):
+                gradient[size + k] += rows.sum(one).sum()
+                information[:size, size + k] += np.bincount(rows.a, shared, size) - np.bincount(rows.b, shared, size)
+            if self.own:
+                information[own, own] += [[rows.sum(one).sum() for one in line] for line in at.own_curve()]
+            if rows.x is not None:
+                gradient[control] += rows.x @ slope
+                bent = rows.x * curve
+                information[control, control] += bent @ rows.x.T
+                for k, line in enumerate(bent):
+                    information[:size, size + self.own + k] += np.bincount(rows.a, line, size)
+                    information[:size, size + self.own + k] -= np.bincount(rows.b, line, size)
+                for k, shared in enumerate(cross):
+                    information[size + k, control] += rows.x @ shared
+        table = curves.reshape(size, size)
+        table = table + table.T
+        information[:size, :size] = np.diag(table.sum(axis=1)) - table
+        information[size:, :size] = information[:size, size:].T
+        information[control, own] = information[own, control].T
+        return value, gradient, information
 
-    def value(self, point: FloatArray) -> float:
-        theta, log_nu = self.parts(point)
-        lose, tie, win = chances(theta[:, None] - theta[None, :], log_nu)
-        if log_nu is None:  # half wins: a tie adds half the log-chance of either side winning
-            tied = self.tied * np.log(win * lose) / 2
-        else:
-            tied = self.tied * np.log(np.maximum(tie, 1e-300))
-        return float((self.wins * np.log(np.maximum(win, 1e-300))).sum() + tied.sum() / 2)
 
-    def derivatives(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Gradient (P,) and Fisher information (P, P)."""
-        theta, log_nu = self.parts(point)
-        lose, tie, win = chances(theta[:, None] - theta[None, :], log_nu)
-        votes = self.wins + self.wins.T + self.tied
-        np.fill_diagonal(votes, 0.0)
-        gradient = (self.wins + self.tied / 2 - votes * (win + tie / 2)).sum(axis=1)
-        curve = votes * (win + lose - (win - lose) ** 2) / 4
-        information = np.diag(curve.sum(axis=1)) - curve
-        if log_nu is None:
-            return gradient, information
-        cross = -(votes * tie * (win - lose) / 2).sum(axis=1)
-        tie_curve = (votes * tie * (1 - tie)).sum() / 2
-        gradient = np.append(gradient, (self.tied - votes * tie).sum() / 2)
-        return gradient, np.block([[information, cross[:, None]], [cross[None, :], np.array([[tie_curve]])]])
-
-
-def _newton(likelihood: _Likelihood) -> BradleyTerry:
-    size = len(likelihood.wins)
-    point, converged, step_count = likelihood.start(), False, 0
-    value = likelihood.value(point)
-    for step_count in range(1, MAX_STEPS + 1):  # noqa: B007  the count is reported
-        gradient, information = likelihood.derivatives(point)
-        step = _solve_shifted(information, gradient, size)
-        scale = 1.0
-        while (trial := likelihood.value(point + scale * step)) < value - 1e-9 * abs(value) and scale > 1e-6:
-            scale /= 2
-        point = point + scale * step
-        point[:size] -= point[:size].mean()
-        value = trial
-        if np.abs(step).max() < STEP_TOLERANCE:
-            converged = True
+def _newton(
+    likelihood: _Likelihood,
+    start: FloatArray | None = None,
+    *,
+    most: int = MAX_STEPS,
+    tolerance: float = STEP_TOLERANCE,
+) -> BradleyTerry:
+    """Newton's steps, halved when they overshoot: the likelihood is concave, so they reach its only maximum."""
+    size = likelihood.size
+    point = likelihood.start if start is None else start
+    value, gradient, information = likelihood.evaluate(point)
+    converged, steps, step, units = False, 0, np.zeros(len(point)), _units(information)
+    while not converged and steps < most:
+        steps += 1
+        step = solve_pinned(information, gradient, size)
+        if not np.isfinite(step).all():
             break
-    gradient, information = likelihood.derivatives(point)
-    theta, log_nu = likelihood.parts(point)
+        scale = 1.0
+        while True:
+            trial = point + scale * step
+            trial[:size] -= trial[:size].mean()
+            found = likelihood.evaluate(trial)
+            if found[0] >= value - 1e-9 * abs(value) or scale < 1e-6:
+                break
+            scale /= 2
+        point, (value, gradient, information) = trial, found
+        size_of_step = float((np.abs(step) * units).max())
+        converged = size_of_step < tolerance
+        if steps >= _DIVERGING and size_of_step > 1e-2:
+            break
+    theta, phi, beta = likelihood.parts(point)
     return BradleyTerry(
+        model=likelihood.model,
         theta=theta.copy(),
-        log_nu=log_nu,
+        phi=phi.copy(),
+        beta=beta.copy(),
+        controls=likelihood.controls,
         information=information,
         log_likelihood=value,
-        iterations=step_count,
+        iterations=steps,
         converged=converged,
         gradient=float(np.abs(gradient).max()),
+        last_step=step,
     )
 
 
-def _solve_shifted(information: FloatArray, right: FloatArray, size: int) -> FloatArray:
+def _units(information: FloatArray) -> FloatArray:
+    """(P,) typical size of each parameter's covariate, so that a step means the same in any unit."""
+    own = np.diag(information)
+    return np.asarray(np.sqrt(own / max(float(own.max()), 1e-300)))
+
+
+def solve_pinned(information: FloatArray, right: FloatArray, size: int) -> FloatArray:
     """Solve information x = right although a common shift of the first `size` parameters changes nothing.
 
     The shift's direction gets curvature of its own; solutions for right sides that sum to 0 over the strengths don't
-    depend on how much.
+    depend on how much. Rows are scaled first: covariates come in any unit. NaN where the information is singular
+    otherwise.
     """
-    return np.asarray(np.linalg.solve(pinned(information, size), right), dtype=np.float64)
+    full = pinned(information, size)
+    scale = 1 / np.sqrt(np.maximum(np.diag(full), 1e-300))
+    try:
+        found = np.linalg.solve(full * scale[:, None] * scale[None, :], (right.T * scale).T)
+    except np.linalg.LinAlgError:
+        return np.full(right.shape, np.nan)
+    return np.asarray((found.T * scale).T, dtype=np.float64)
 
 
 def pinned(information: FloatArray, size: int) -> FloatArray:
@@ -203,22 +302,3 @@ def pinned(information: FloatArray, size: int) -> FloatArray:
     full = information.copy()
     full[:size, :size] += np.trace(information[:size, :size]) / size**2
     return full
-
-
-def vote_terms(fit: BradleyTerry, a: IntArray, b: IntArray, outcome: IntArray) -> VoteTerms:
-    """Per-vote derivatives at the estimate: the sandwich's raw material.
-
-    Args:
-        fit: The estimate.
-        a: (N,) index of model A.
-        b: (N,) index of model B.
-        outcome: (N,) `B_WINS`, `TIE` or `A_WINS`.
-    """
-    lose, tie, win = chances(fit.theta[a] - fit.theta[b], fit.log_nu)
-    return VoteTerms(
-        score=outcome / 2 - (win + tie / 2),
-        tie_score=(outcome == TIE) - tie,
-        curve=(win + lose - (win - lose) ** 2) / 4,
-        cross=-tie * (win - lose) / 2,
-        tie_curve=tie * (1 - tie),
-    )

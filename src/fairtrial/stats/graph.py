@@ -70,6 +70,8 @@ def tie_weight_bounded(cells: FloatArray) -> bool:
         cells: (K, K, 3) votes by model A, model B and outcome, with at least one tie.
     """
     wins = cells[:, :, A_WINS] + cells[:, :, B_WINS].T
+    if ((wins > 0) & (wins.T > 0)).any():  # two models that beat each other: two wins and no tie
+        return True
     tied = cells[:, :, TIE] + cells[:, :, TIE].T
     step = np.where(wins > 0, -1.0, np.where(tied > 0, 1.0, np.inf))
     reach = np.zeros(len(cells))

@@ -1,26 +1,29 @@
-"""Uncertainty of Bradley-Terry strengths from votes in clusters (prompts, raters). Read `clustered_covariance` first.
+"""Uncertainty of strengths when raters and prompts are samples. Read `uncertainty` first, then `clustered_covariance`.
 
-Votes on one prompt stand and fall together, so a cluster, not a vote, is the unit of sampling. With H the information
-and s_g the score of cluster g: CR0 is H^-1 (sum s_g s_g') H^-1 (Liang & Zeger 1986); CR3 is the jackknife over
-clusters, d_g = (H - H_g)^-1 s_g (Bell & McCaffrey 2002; MacKinnon, Nielsen & Webb 2023), which few clusters need.
+Votes of one rater, or on one prompt, stand and fall together, so a cluster, not a vote, is the unit of sampling. With H
+the information and s_g the score of cluster g: CR0 is H^-1 (sum s_g s_g') H^-1 (Liang & Zeger 1986, Biometrika 73); CR3
+is the jackknife over clusters, d_g = (H - H_g)^-1 s_g (Bell & McCaffrey 2002, Survey Methodology 28; MacKinnon, Nielsen
+& Webb 2023, Journal of Econometrics 232), which few clusters need. Two ways of clustering at once follow Cameron,
+Gelbach & Miller (2011, JBES 29) where clusters are many; where they are few, the two variances are added, which cannot
+understate (Davezies, D'Haultfoeuille & Guyonvarch 2021, Annals of Statistics 49, on why subtraction can).
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
-from fairtrial.stats.battles import Battles
-from fairtrial.stats.bradley_terry import BradleyTerry, VoteTerms, pinned, vote_terms
+from fairtrial.stats.bradley_terry import BradleyTerry, pinned, solve_pinned
+from fairtrial.stats.comparisons import Comparisons
+from fairtrial.stats.jackknife import jackknife
+from fairtrial.stats.scores import cluster_tables
 
 EXACT_UP_TO = 500
 """Most clusters for which each one's removal is worked out (CR3); above that CR0 x G / (G - 1) agrees closely."""
-_TABLE = 2_000_000
-"""Most numbers of clusters' information held in memory at once."""
-_NOTHING = 1e-9
-"""Share of a pair's votes below which it counts as having none."""
+FEW = 30
+"""Effective clusters below which two-way variances are added rather than subtracted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class Clustered:
 
     covariance: FloatArray
     """(K, K)."""
+    beta: FloatArray
+    """(m, m) covariance of the covariates' effects."""
     method: Literal["CR3", "CR0"]
     clusters: int
     """Number of clusters G."""
@@ -38,8 +43,12 @@ class Clustered:
     """(K,) the same, counting each model's own votes."""
     clusters_by_model: IntArray
     """(K,) clusters in which each model appears."""
+    largest_share: float
+    """Share of all votes that the largest cluster holds."""
     hanging: BoolArray
     """(K,) models whose place rests on a single cluster: without it they are not connected; no interval is possible."""
+    draws: FloatArray | None
+    """(B, K) centred strengths' moves under random cluster weights: the multiplier bootstrap; None without draws."""
 
     @property
     def df(self) -> FloatArray:
@@ -48,13 +57,86 @@ class Clustered:
         return np.asarray(np.maximum(smaller - 1, 1.0))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertainty:
+    """What the clusters of one or two kinds say together."""
+
+    covariance: FloatArray
+    """(K, K) of centred strengths, squared natural log units."""
+    beta: FloatArray
+    """(m, m)."""
+    df: FloatArray
+    """(K, K) degrees of freedom of each difference."""
+    beta_df: float
+    hanging: BoolArray
+    """(K,) no interval is possible."""
+    clusters_by_model: IntArray
+    """(K,) the smaller number of clusters in which each model appears."""
+    ways: Mapping[str, Clustered]
+    combined: Literal["one way", "sum", "subtraction"]
+
+
 def effective_number(sizes: FloatArray) -> float:
     """(sum n)^2 / sum n^2: the number of equal clusters that weigh as much as these; 0 for none."""
     total = float((sizes**2).sum())
     return float(sizes.sum()) ** 2 / total if total > 0 else 0.0
 
 
-def clustered_covariance(fit: BradleyTerry, battles: Battles, cluster: IntArray) -> Clustered:
+def uncertainty(
+    fit: BradleyTerry, votes: Comparisons, clusters: Mapping[str, IntArray], *, draws: int = 0, seed: int = 0
+) -> Uncertainty:
+    """Covariance of the strengths with every named kind of cluster taken as a sample.
+
+    One kind: its cluster-robust covariance. Two: their sum while the smaller effective number is below `FEW`, else less
+    that of the votes' common clusters, negative eigenvalues set to 0.
+
+    Args:
+        fit: Estimate of K strongly connected models from these votes.
+        votes: The votes.
+        clusters: ``rater``, ``prompt`` … to (N,) codes; one or two of them.
+        draws: Multiplier-bootstrap draws for each kind of cluster.
+        seed: Seed of the draws.
+    """
+    ways = {name: clustered_covariance(fit, votes, code, draws=draws, seed=seed) for name, code in clusters.items()}
+    found = list(ways.values())
+    covariance: FloatArray = np.sum([one.covariance for one in found], axis=0)
+    beta: FloatArray = np.sum([one.beta for one in found], axis=0)
+    combined: Literal["one way", "sum", "subtraction"] = "one way" if len(found) == 1 else "sum"
+    if len(found) == 2 and min(one.effective for one in found) >= FEW:
+        first, second = clusters.values()
+        joint = first.astype(np.int64) * (int(second.max()) + 1) + second
+        both = clustered_covariance(fit, votes, joint, guarded=False)
+        covariance, beta = _clipped(covariance - both.covariance), _clipped(beta - both.beta)
+        combined = "subtraction"
+    smallest = min(found, key=lambda one: one.effective)
+    return Uncertainty(
+        covariance=covariance,
+        beta=beta,
+        df=np.min([one.df for one in found], axis=0),
+        beta_df=max(smallest.effective - 1, 1.0),
+        hanging=np.any([one.hanging for one in found], axis=0),
+        clusters_by_model=np.min([one.clusters_by_model for one in found], axis=0),
+        ways=ways,
+        combined=combined,
+    )
+
+
+def _clipped(matrix: FloatArray) -> FloatArray:
+    if not matrix.size:
+        return matrix
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
+
+
+def clustered_covariance(
+    fit: BradleyTerry,
+    votes: Comparisons,
+    cluster: IntArray,
+    *,
+    guarded: bool = True,
+    draws: int = 0,
+    seed: int = 0,
+) -> Clustered:
     """Cluster-robust covariance of the strengths, guarded against too few disagreements.
 
     The guard adds to each model's variance what two more clusters would, one in which it does better than expected and
@@ -63,155 +145,65 @@ def clustered_covariance(fit: BradleyTerry, battles: Battles, cluster: IntArray)
 
     Args:
         fit: Estimate of K strongly connected models from these votes.
-        battles: Decided votes over the same K models.
+        votes: Votes over the same K models.
         cluster: (N,) cluster codes.
+        guarded: Whether to add the guard.
+        draws: Multiplier-bootstrap draws: each cluster's score counts +1 or -1 times (Kline & Santos 2012, JoE).
+        seed: Seed of the draws.
     """
-    size = len(battles.names)
-    cluster = np.unique(cluster, return_inverse=True)[1]
-    count = int(cluster.max()) + 1
-    pieces = _Pieces.of(fit, battles, cluster)
+    size = len(votes.names)
+    cluster, sizes = _compact(cluster, votes.weight)
+    count = len(sizes)
     exact = count <= EXACT_UP_TO
-    hanging = np.zeros(size, dtype=bool)
-    moves: FloatArray = np.linalg.solve(pinned(fit.information, size), pieces.scores(count).T).T.astype(np.float64)
+    tables = cluster_tables(fit, votes, cluster, sizes, draws=draws, seed=seed)
+    hanging = tables.appear <= 1
     if exact:
-        moves, hanging = _jackknife(fit, pieces, moves)
-    appear, votes, effective = _presence(battles, cluster, count)
-    hanging |= appear <= 1
-    shift = moves[:, :size]
-    shift = shift - (shift[:, ~hanging].mean(axis=1, keepdims=True) if not hanging.all() else 0.0)
-    factor = (count - 1) / count if exact else count / max(count - 1, 1)
-    covariance = factor * shift.T @ shift + np.diag(_guard(fit, size, votes, appear))
+        moves, cut_off = jackknife(fit, votes, cluster, tables.scores)
+        hanging |= cut_off
+        full = (count - 1) / count * moves.T @ moves
+    else:
+        half = solve_pinned(fit.information, tables.meat, size)
+        full = count / max(count - 1, 1) * solve_pinned(fit.information, np.ascontiguousarray(half.T), size)
+    covariance = _centred(full[:size, :size], hanging)
+    if guarded:
+        covariance = covariance + np.diag(_guard(fit, size, tables.votes, tables.appear))
+    moved = None
+    if draws:
+        swung = solve_pinned(fit.information, tables.swings.T, size).T[:, :size]
+        moved = swung - (swung[:, ~hanging].mean(axis=1, keepdims=True) if not hanging.all() else 0.0)
     return Clustered(
         covariance=covariance,
+        beta=full[size + len(fit.phi) :, size + len(fit.phi) :],
         method="CR3" if exact else "CR0",
         clusters=count,
-        effective=effective_number(tally(cluster, battles.vote_weights(), count)),
-        effective_by_model=effective,
-        clusters_by_model=appear,
+        effective=effective_number(sizes),
+        effective_by_model=np.divide(tables.votes**2, tables.squares, out=np.zeros(size), where=tables.squares > 0),
+        clusters_by_model=tables.appear,
+        largest_share=float(sizes.max() / sizes.sum()),
         hanging=hanging,
+        draws=moved,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pieces:
-    """Weighted per-vote derivatives with the votes' models and clusters, sorted by cluster."""
-
-    a: IntArray
-    b: IntArray
-    cluster: IntArray
-    terms: VoteTerms
-    weight: FloatArray
-    size: int
-    has_ties: bool
-
-    @classmethod
-    def of(cls, fit: BradleyTerry, battles: Battles, cluster: IntArray) -> "_Pieces":
-        turn = np.argsort(cluster, kind="stable")
-        a, b = battles.a[turn], battles.b[turn]
-        terms = vote_terms(fit, a, b, battles.outcome[turn])
-        weight = battles.vote_weights()[turn]
-        size, has_ties = len(battles.names), fit.log_nu is not None
-        return cls(a=a, b=b, cluster=cluster[turn], terms=terms, weight=weight, size=size, has_ties=has_ties)
-
-    def scores(self, count: int) -> FloatArray:
-        """(G, P) score of each cluster."""
-        width = self.size + self.has_ties
-        weighted = self.terms.score * self.weight
-        total = tally(self.cluster * width + self.a, weighted, count * width)
-        total -= tally(self.cluster * width + self.b, weighted, count * width)
-        total = total.reshape(count, width)
-        if self.has_ties:
-            total[:, -1] = tally(self.cluster, self.terms.tie_score * self.weight, count)
-        return total
-
-    def blocks(self, count: int) -> Iterator[tuple[slice, "_Pieces"]]:
-        """Runs of clusters small enough to hold a (P, P) table for each, with their votes, clusters numbered from 0."""
-        step = max(1, _TABLE // (self.size + self.has_ties) ** 2)
-        edges = np.searchsorted(self.cluster, np.arange(0, count + step, step))
-        for run, start in enumerate(range(0, count, step)):
-            part = slice(int(edges[run]), int(edges[run + 1]))
-            yield (
-                slice(start, min(start + step, count)),
-                _Pieces(
-                    a=self.a[part],
-                    b=self.b[part],
-                    cluster=self.cluster[part] - start,
-                    terms=self.terms.part(part),
-                    weight=self.weight[part],
-                    size=self.size,
-                    has_ties=self.has_ties,
-                ),
-            )
-
-    def information(self, count: int) -> FloatArray:
-        """(G, P, P) information of each cluster."""
-        size = self.size
-        curve = self._pairs(self.terms.curve * self.weight, count)
-        full = np.zeros((count, size + self.has_ties, size + self.has_ties))
-        full[:, :size, :size] = -curve
-        diagonal = np.arange(size)
-        full[:, diagonal, diagonal] += curve.sum(axis=2)
-        if self.has_ties:
-            shared = self.terms.cross * self.weight
-            cross = tally(self.cluster * size + self.a, shared, count * size)
-            cross -= tally(self.cluster * size + self.b, shared, count * size)
-            full[:, -1, :size] = full[:, :size, -1] = cross.reshape(count, size)
-            full[:, -1, -1] = tally(self.cluster, self.terms.tie_curve * self.weight, count)
-        return full
-
-    def votes(self, count: int) -> FloatArray:
-        """(G, K, K) symmetric weight of each cluster's votes between models."""
-        return self._pairs(self.weight, count)
-
-    def _pairs(self, values: FloatArray, count: int) -> FloatArray:
-        size = self.size
-        key = (self.cluster * size + self.a) * size + self.b
-        table = tally(key, values, count * size * size).reshape(count, size, size)
-        return table + table.transpose(0, 2, 1)
+def _compact(cluster: IntArray, weight: FloatArray | None) -> tuple[IntArray, FloatArray]:
+    """Codes 0 … G - 1 without gaps, and the weight of each cluster."""
+    if len(cluster) and int(cluster.max()) > 4 * len(cluster) + 1000:
+        cluster = np.unique(cluster, return_inverse=True)[1]
+    held = np.bincount(cluster)
+    if not (held > 0).all():
+        turn = np.cumsum(held > 0, dtype=np.int32) - 1
+        cluster, held = turn[cluster], held[held > 0]
+    sizes = held.astype(np.float64) if weight is None else tally(cluster, weight, len(held))
+    return cluster.astype(np.int32, copy=False), sizes
 
 
-def _jackknife(fit: BradleyTerry, pieces: _Pieces, moves: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """How far the estimate moves without each cluster (one Newton step), and the models that this cuts off."""
-    size, count = pieces.size, len(moves)
-    full = pinned(fit.information, size)
-    scores, moves, hanging = pieces.scores(count), moves.copy(), np.zeros(size, dtype=bool)
-    all_votes = np.sum([block.votes(run.stop - run.start).sum(axis=0) for run, block in pieces.blocks(count)], axis=0)
-    for run, block in pieces.blocks(count):
-        held = run.stop - run.start
-        remaining = full - block.information(held)
-        kept = all_votes - block.votes(held) > _NOTHING * all_votes
-        suspects = np.flatnonzero((kept != (all_votes > 0)).any(axis=(1, 2)))
-        for g in suspects.tolist():
-            cut = _cut_off(kept[g])
-            if cut.any():  # the rest of the models still move; the cut-off ones have no place without this cluster
-                hanging |= cut
-                moves[run.start + g] = np.linalg.pinv(remaining[g], rcond=1e-9, hermitian=True) @ scores[run.start + g]
-                remaining[g] = full
-                scores[run.start + g] = full @ moves[run.start + g]
-        moves[run] = np.linalg.solve(remaining, scores[run][:, :, None])[:, :, 0]
-    return moves, hanging
-
-
-def _cut_off(links: BoolArray) -> BoolArray:
-    """(K,) models outside the largest connected part of an undirected graph."""
-    from scipy.sparse.csgraph import connected_components
-
-    _, part = connected_components(links, directed=False)
-    return np.asarray(part != np.bincount(part).argmax())
-
-
-def _presence(battles: Battles, cluster: IntArray, count: int) -> tuple[IntArray, FloatArray, FloatArray]:
-    """For each model: clusters it appears in, its votes, and its effective number of clusters."""
-    size = len(battles.names)
-    key = np.concatenate([battles.a * count + cluster, battles.b * count + cluster])
-    both = np.concatenate([battles.vote_weights()] * 2)
-    cells, place = np.unique(key, return_inverse=True)
-    votes = tally(place, both, len(cells))
-    model = np.asarray(cells // count, dtype=np.int64)
-    total = tally(model, votes, size)
-    squares = tally(model, votes**2, size)
-    effective = np.divide(total**2, squares, out=np.zeros(size), where=squares > 0)
-    return np.bincount(model, minlength=size).astype(np.int64), total, effective
+def _centred(covariance: FloatArray, hanging: BoolArray) -> FloatArray:
+    """Covariance of strengths less the mean of those that do not hang on one cluster."""
+    keep = ~hanging
+    if not keep.any():
+        return covariance
+    rows = covariance - covariance[keep].mean(axis=0)
+    return np.asarray(rows - rows[:, keep].mean(axis=1, keepdims=True))
 
 
 def _guard(fit: BradleyTerry, size: int, votes: FloatArray, appear: IntArray) -> FloatArray:
@@ -223,7 +215,8 @@ def _guard(fit: BradleyTerry, size: int, votes: FloatArray, appear: IntArray) ->
     two models and one vote a prompt this is the variance that two pseudo-items add.
     """
     inverse = np.linalg.inv(pinned(fit.information, size))[:size, :size]
-    share = np.diag(fit.information)[:size] / np.trace(fit.information[:size, :size])
-    against = np.eye(size) - share
-    reach = np.einsum("ij,jk,ik->i", against, inverse, against) / (1 - share)
-    return np.asarray(votes / np.maximum(appear, 1) * reach**2)
+    own = np.diag(fit.information)[:size]
+    share = own / own.sum()
+    toward = inverse @ share
+    variance = np.diag(inverse) - 2 * toward + share @ toward
+    return np.asarray(votes / np.maximum(appear, 1) * (variance / (1 - share)) ** 2)

@@ -14,6 +14,8 @@ from fairtrial.stats._tails import t_reach, two_sided
 
 DRAWS = 4000
 _TINY = 1e-24
+_AT_ONCE = 256
+"""Draws handled at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,21 @@ def pair_level(covariance: FloatArray, *, alpha: float, draws: int, seed: int) -
         return alpha
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    sample = (rng.standard_normal((draws, size)) * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    root = (vectors * np.sqrt(np.clip(values, 0, None))).astype(np.float32)
     variance = difference_variance(covariance)
-    largest = np.zeros(draws)
-    for row in range(size - 1):
-        scale = np.where(variance[row, row + 1 :] > _TINY, variance[row, row + 1 :], np.inf) ** -0.5
-        gaps = np.abs(sample[:, row, None] - sample[:, row + 1 :]) * scale
-        np.maximum(largest, gaps.max(axis=1), out=largest)
+    scale = (np.where(variance > _TINY, variance, np.inf) ** -0.5).astype(np.float32)
+    largest = np.zeros(draws, dtype=np.float32)
+    gaps = np.empty((size, _AT_ONCE), dtype=np.float32)
+    for start in range(0, draws, _AT_ONCE):  # single precision: a quantile needs no more, and it fits the cache
+        count = min(_AT_ONCE, draws - start)
+        sample = root @ rng.standard_normal((size, count), dtype=np.float32)
+        top = largest[start : start + count]
+        for row in range(size - 1):
+            gap = gaps[: size - row - 1, :count]
+            np.subtract(sample[row + 1 :], sample[row], out=gap)
+            np.abs(gap, out=gap)
+            gap *= scale[row, row + 1 :, None]
+            np.maximum(top, gap.max(axis=0), out=top)
     spare = 2 * np.sqrt(alpha * (1 - alpha) / draws)  # two Monte Carlo errors, on the safe side
     quantile = float(np.quantile(largest, min(1 - alpha + spare, 1.0)))
     pairs = size * (size - 1) / 2

@@ -1,0 +1,125 @@
+"""How far an estimate moves when one cluster of votes is left out. Read `jackknife` first."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
+from fairtrial.stats.bradley_terry import BradleyTerry, pinned
+from fairtrial.stats.comparisons import Comparisons
+
+_TABLE = 2_000_000
+"""Most numbers of clusters' information held in memory at once."""
+_NOTHING = 1e-9
+"""Share of a pair's votes below which it counts as having none."""
+
+
+def jackknife(
+    fit: BradleyTerry, votes: Comparisons, cluster: IntArray, scores: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Moves without each of G clusters, by one Newton step with the information that is left.
+
+    Args:
+        fit: Estimate with P parameters.
+        votes: N votes.
+        cluster: (N,) codes 0 … G - 1, each used.
+        scores: (G, P) scores of the clusters.
+
+    Returns:
+        (G, P) moves, and (K,) the models that leaving some cluster out cuts off from the others. They have no place
+        without that cluster; the others still move.
+    """
+    size, count = len(votes.names), len(scores)
+    full = pinned(fit.information, size)
+    unit = 1 / np.sqrt(np.maximum(np.diag(full), 1e-300))  # covariates come in any unit
+    scores, moves, hanging = scores.copy(), np.empty_like(scores), np.zeros(size, dtype=bool)
+    blocks = _Blocks(votes, cluster, count, len(full))
+    all_votes = np.sum([blocks.pair_votes(part, run).sum(axis=0) for run, part in blocks], axis=0)
+    linked = all_votes > 0
+    for run, part in blocks:
+        remaining = full - blocks.information(fit, part, run)
+        kept = all_votes - blocks.pair_votes(part, run) > _NOTHING * all_votes
+        for g in np.flatnonzero((kept != linked).any(axis=(1, 2))).tolist():
+            cut = _cut_off(kept[g])
+            if cut.any():
+                hanging |= cut
+                inverse = np.linalg.pinv(remaining[g] * unit[:, None] * unit, rcond=1e-9, hermitian=True)
+                scores[run.start + g] = full @ (unit * (inverse @ (unit * scores[run.start + g])))
+                remaining[g] = full
+        scaled = remaining * unit[:, None] * unit
+        try:
+            moves[run] = np.linalg.solve(scaled, (scores[run] * unit)[:, :, None])[:, :, 0] * unit
+        except np.linalg.LinAlgError:  # without some cluster a covariate no longer varies
+            moves[run] = (np.linalg.pinv(scaled, hermitian=True) @ (scores[run] * unit)[:, :, None])[:, :, 0] * unit
+    return moves, hanging
+
+
+def _cut_off(links: BoolArray) -> BoolArray:
+    """(K,) models outside the largest connected part of an undirected graph."""
+    from scipy.sparse.csgraph import connected_components
+
+    _, part = connected_components(links, directed=False)
+    return np.asarray(part != np.bincount(part).argmax())
+
+
+class _Blocks:
+    """Runs of clusters small enough to hold a (P, P) table for each, with their votes."""
+
+    def __init__(self, votes: Comparisons, cluster: IntArray, count: int, width: int) -> None:
+        narrow = cluster.astype(np.uint16) if count <= 2**16 else cluster  # sixteen bits sort in linear time
+        turn = np.argsort(narrow, kind="stable")
+        self.votes, self.cluster, self.size = votes.part(turn), cluster[turn].astype(np.int64), len(votes.names)
+        step = max(1, _TABLE // width**2)
+        starts = range(0, count, step)
+        edges = np.searchsorted(self.cluster, [*starts, count])
+        self.runs = [
+            (slice(start, min(start + step, count)), slice(int(low), int(high)))
+            for start, low, high in zip(starts, edges[:-1], edges[1:], strict=True)
+        ]
+
+    def __iter__(self) -> Iterator[tuple[slice, slice]]:
+        return iter(self.runs)
+
+    def pair_votes(self, part: slice, run: slice) -> FloatArray:
+        """(G, K, K) symmetric weight of each cluster's votes between models."""
+        weight = self.votes.weight
+        return self._pairs(
+            self.votes.part(part), self.cluster[part] - run.start, run, None if weight is None else weight[part]
+        )
+
+    def _pairs(self, votes: Comparisons, group: IntArray, run: slice, values: FloatArray | None) -> FloatArray:
+        size, count = self.size, run.stop - run.start
+        table = tally((group * size + votes.a) * size + votes.b, values, count * size * size)
+        table = table.reshape(count, size, size)
+        return table + table.transpose(0, 2, 1)
+
+    def information(self, fit: BradleyTerry, part: slice, run: slice) -> FloatArray:
+        """(G, P, P) information of each cluster."""
+        votes, group = self.votes.part(part), self.cluster[part] - run.start
+        size, own, count = self.size, len(fit.phi), run.stop - run.start
+        width = size + own + len(fit.beta)
+        x = np.array([np.asarray(values, dtype=np.float64) for values in votes.covariates.values()])
+        d = fit.gap[votes.a, votes.b] + (fit.beta @ x if len(x) else 0.0)
+        at = fit.model.at(d, votes.outcome, fit.phi)
+        weight = 1.0 if votes.weight is None else votes.weight
+        curve = at.curve() * weight
+        pairs = self._pairs(votes, group, run, curve)
+        full = np.zeros((count, width, width))
+        full[:, :size, :size] = -pairs
+        diagonal = np.arange(size)
+        full[:, diagonal, diagonal] += pairs.sum(axis=2)
+        cross = [one * weight for one in at.cross()]
+        for k, shared in enumerate([*cross, *(curve * line for line in x)]):
+            split = tally(group * size + votes.a, shared, count * size)
+            split -= tally(group * size + votes.b, shared, count * size)
+            full[:, size + k, :size] = full[:, :size, size + k] = split.reshape(count, size)
+        for k, lines in enumerate(at.own_curve()):
+            for m, line in enumerate(lines):
+                full[:, size + k, size + m] = tally(group, line * weight, count)
+        for k, column in enumerate(x):
+            at_k = size + own + k
+            for m, shared in enumerate(cross):
+                full[:, at_k, size + m] = full[:, size + m, at_k] = tally(group, shared * column, count)
+            for m, other in enumerate(x):
+                full[:, at_k, size + own + m] = tally(group, curve * column * other, count)
+        return full

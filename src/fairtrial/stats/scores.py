@@ -1,0 +1,226 @@
+"""Sums of votes' scores by cluster: the meat of the sandwich. Read `cluster_tables` first.
+
+A vote's score is the derivative of its log-chance by all P parameters; it touches two strengths, the outcome model's
+own parameters and the covariates' effects. Large clusters are summed in dense tables, one block of clusters at a time,
+so that their outer products are one matrix product; small ones touch few models and stay sparse.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairtrial.stats._arrays import FloatArray, IntArray, tally
+from fairtrial.stats.bradley_terry import BradleyTerry
+from fairtrial.stats.comparisons import Comparisons
+
+_TABLE = 6_000_000
+"""Most numbers in one dense table."""
+_LIGHT = 12
+"""Votes up to which a cluster is summed sparsely when there are many clusters."""
+_KEPT = 500
+"""Most clusters whose scores are kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ClusterTables:
+    """Sums over G clusters; P = K strengths, own parameters, covariates."""
+
+    meat: FloatArray
+    """(P, P) sum over clusters of score times score'."""
+    votes: FloatArray
+    """(K,) weight of each model's votes."""
+    squares: FloatArray
+    """(K,) sum over clusters of the squared weight of each model's votes there."""
+    appear: IntArray
+    """(K,) clusters in which each model appears."""
+    swings: FloatArray
+    """(B, P) scores summed with random signs, one for each cluster and draw."""
+    scores: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    """(G, P) the clusters' scores, where they are few enough to keep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteScores:
+    """Scores of n votes, weighted."""
+
+    a: IntArray
+    b: IntArray
+    strength: FloatArray
+    """(n,) derivative by theta_a, minus that by theta_b."""
+    rest: FloatArray
+    """(q + m, n) derivatives by the outcome model's own parameters and the covariates' effects."""
+    weight: FloatArray | None
+
+
+def vote_scores(fit: BradleyTerry, votes: Comparisons) -> Iterator[tuple[slice, VoteScores]]:
+    """Scores of all votes at the estimate, block by block with their places."""
+    start = 0
+    for rows in votes.blocks():
+        at = rows.at(fit.model, fit.gap, fit.beta, fit.phi)
+        strength = rows.sum(at.slope())
+        rest = [rows.sum(one) for one in at.own_slope()]
+        if rows.x is not None:
+            rest.extend(rows.x * strength)
+        part = slice(start, start + len(rows.a))
+        table = np.array(rest) if rest else np.zeros((0, len(rows.a)))
+        yield part, VoteScores(a=rows.a, b=rows.b, strength=strength, rest=table, weight=rows.weight)
+        start = part.stop
+
+
+def cluster_tables(
+    fit: BradleyTerry, votes: Comparisons, cluster: IntArray, sizes: FloatArray, *, draws: int, seed: int
+) -> ClusterTables:
+    """Everything a cluster-robust covariance needs, in one pass over the votes for each table.
+
+    Args:
+        fit: Estimate.
+        votes: N votes.
+        cluster: (N,) codes 0 … G - 1, each used.
+        sizes: (G,) weight of each cluster.
+        draws: Number of random sign vectors B.
+        seed: Their seed.
+    """
+    size, width, count = len(votes.names), len(fit.information), len(sizes)
+    tables = ClusterTables(
+        meat=np.zeros((width, width)),
+        votes=np.zeros(size),
+        squares=np.zeros(size),
+        appear=np.zeros(size, dtype=np.int64),
+        swings=np.zeros((draws, width)),
+    )
+    light = np.zeros(count, dtype=bool)
+    if count * width > _TABLE:
+        light = np.bincount(cluster, minlength=count) <= _LIGHT
+    signs = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    step = max(1, _TABLE // width)
+    heavy = np.flatnonzero(~light)
+    for start in range(0, len(heavy), step):
+        members = heavy[start : start + step]
+        part, code = _members(votes, cluster, members, count)
+        _add_dense(tables, fit, part, code, len(members), draws, signs)
+    if light.all() and count == len(votes):
+        _add_single(tables, fit, votes, draws, signs)
+    elif light.any():
+        members = np.flatnonzero(light)
+        part, code = _members(votes, cluster, members, count)
+        _add_sparse(tables, fit, part, code, len(members), draws, signs)
+    return tables
+
+
+def _members(votes: Comparisons, cluster: IntArray, members: IntArray, count: int) -> tuple[Comparisons, IntArray]:
+    """The votes of some clusters, numbered anew."""
+    if len(members) == count:
+        return votes, cluster
+    turn = np.full(count, -1, dtype=np.int32)
+    turn[members] = np.arange(len(members), dtype=np.int32)
+    code = turn[cluster]
+    keep = np.flatnonzero(code >= 0)
+    return votes.part(keep), code[keep]
+
+
+def _signs(rng: np.random.Generator, draws: int, count: int) -> FloatArray:
+    return np.asarray(rng.integers(0, 2, (draws, count), dtype=np.int8) * 2.0 - 1.0)
+
+
+def _add_dense(
+    tables: ClusterTables,
+    fit: BradleyTerry,
+    votes: Comparisons,
+    code: IntArray,
+    count: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> None:
+    size, width = len(votes.names), len(fit.information)
+    scores = np.zeros(count * width)
+    held: NDArray[Any] = np.zeros(count * size, dtype=np.float32 if votes.weight is None else np.float64)
+    for part, found in vote_scores(fit, votes):
+        group = code[part].astype(np.int64)
+        base, row = group * width, group * size
+        one = np.float32(1) if found.weight is None else found.weight
+        np.add.at(scores, base + found.a, found.strength)
+        np.subtract.at(scores, base + found.b, found.strength)
+        np.add.at(held, row + found.a, one)
+        np.add.at(held, row + found.b, one)
+        for k, line in enumerate(found.rest):
+            np.add.at(scores, base + (size + k), line)
+    table = scores.reshape(count, width)
+    tables.meat += table.T @ table
+    votes_held = held.reshape(count, size)
+    tables.votes += votes_held.sum(axis=0, dtype=np.float64)
+    tables.squares += (votes_held * votes_held).sum(axis=0, dtype=np.float64)
+    tables.appear += np.count_nonzero(votes_held, axis=0)
+    if draws:
+        tables.swings += _signs(rng, draws, count) @ table
+    if count <= _KEPT:
+        tables.scores = table
+
+
+def _add_single(
+    tables: ClusterTables, fit: BradleyTerry, votes: Comparisons, draws: int, rng: np.random.Generator
+) -> None:
+    """Every vote is its own cluster: outer products fall on pairs of models."""
+    size = len(votes.names)
+    pairs = np.zeros(size * size)
+    for _, found in vote_scores(fit, votes):
+        pairs += np.bincount(found.a * size + found.b, found.strength**2, size * size)
+        for k, line in enumerate(found.rest):
+            shared = line * found.strength
+            tables.meat[:size, size + k] += np.bincount(found.a, shared, size) - np.bincount(found.b, shared, size)
+        tables.meat[size:, size:] += found.rest @ found.rest.T
+        one = np.ones(len(found.a)) if found.weight is None else found.weight
+        for side in (found.a, found.b):
+            tables.votes += np.bincount(side, one, size)
+            tables.squares += np.bincount(side, one**2, size)
+            tables.appear += np.bincount(side, minlength=size)
+        for start in range(0, draws, 50):  # a few draws at a time: there is a sign for every vote
+            some = slice(start, min(start + 50, draws))
+            swung = _signs(rng, some.stop - start, len(found.a))
+            tables.swings[some, size:] += swung @ found.rest.T
+            swung *= found.strength
+            for row, line in enumerate(swung, start):
+                tables.swings[row, :size] += np.bincount(found.a, line, size) - np.bincount(found.b, line, size)
+    table = pairs.reshape(size, size)
+    table = table + table.T
+    tables.meat[:size, :size] = np.diag(table.sum(axis=1)) - table
+    tables.meat[size:, :size] = tables.meat[:size, size:].T
+
+
+def _add_sparse(
+    tables: ClusterTables,
+    fit: BradleyTerry,
+    votes: Comparisons,
+    code: IntArray,
+    count: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> None:
+    from scipy.sparse import csr_array
+
+    size = len(votes.names)
+    strength, rest = np.empty(len(votes)), np.zeros((len(fit.information) - size, count))
+    for part, found in vote_scores(fit, votes):
+        strength[part] = found.strength
+        for k, line in enumerate(found.rest):
+            rest[k] += tally(code[part], line, count)
+    groups = np.concatenate([code, code])
+    models = np.concatenate([votes.a, votes.b]).astype(np.int32)
+    sparse = csr_array((np.concatenate([strength, -strength]), (groups, models)), shape=(count, size))
+    tables.meat[:size, :size] += (sparse.T @ sparse).toarray()
+    shared = sparse.T @ rest.T
+    tables.meat[:size, size:] += shared
+    tables.meat[size:, :size] += shared.T
+    tables.meat[size:, size:] += rest @ rest.T
+    one = np.ones(len(votes)) if votes.weight is None else votes.weight
+    held = csr_array((np.concatenate([one, one]), (groups, models)), shape=(count, size))
+    held.sum_duplicates()
+    tables.votes += tally(held.indices, held.data, size)
+    tables.squares += tally(held.indices, held.data**2, size)
+    tables.appear += np.bincount(held.indices, minlength=size)
+    for start in range(0, draws, 50):  # a few draws at a time: there may be a sign for every vote
+        some = _signs(rng, min(50, draws - start), count)
+        tables.swings[start : start + 50, :size] += (sparse.T @ some.T).T
+        tables.swings[start : start + 50, size:] += some @ rest.T
