@@ -7,7 +7,8 @@ from vote_tables import columns
 
 from fairtrial.core import BadInput
 from fairtrial.ranking import as_battles, rank
-from fairtrial.stats import Battles
+from fairtrial.ranking.sources import read_as
+from fairtrial.stats import A_WINS, B_WINS, Battles
 
 TABLE = columns(votes=80)
 
@@ -49,6 +50,90 @@ def test_missing_values_of_a_data_frame():
     votes = as_battles(frame)
     assert len(np.unique(votes.rater)) == 2
     assert (votes.weight == 1).all()
+
+
+ANNOTATIONS = {
+    "instruction": ["p", "q", "p"],
+    "output_1": ["abc", "abc", "abc"],
+    "generator_1": ["base"] * 3,
+    "output_2": ["a", "가나", None],
+    "generator_2": ["m"] * 3,
+    "annotator": ["one", "one", "two"],
+    "preference": [1.25, 2, None],
+}
+
+
+@pytest.mark.parametrize("shape", [dict, pd.DataFrame])
+def test_published_shapes_are_recognised_in_memory_too(shape):
+    source = shape(ANNOTATIONS)
+    assert read_as(source) == "AlpacaEval annotations"
+    votes = as_battles(source, only={"annotator": "one"}, control=("length",))
+    assert votes.outcome.tolist() == [A_WINS, B_WINS, B_WINS]
+    assert votes.weight.tolist() == [0.75, 0.25, 1]
+    assert votes.features["length"].tolist() == [2, 2, 1]
+    with pytest.raises(BadInput, match="verdicts of 2 judges"):
+        as_battles(source)
+    with pytest.raises(BadInput, match="row 3, output_2: the feature is empty"):
+        as_battles(source, only={"annotator": "two"}, control=("length",))
+
+
+def test_objects_of_other_types_are_not_taken_for_equal():
+    frame = pd.DataFrame({"model_a": "x", "model_b": "y", "winner": ["tie"] * 2, "weight": [1, True]}, dtype=object)
+    with pytest.raises(BadInput, match="row 2, weight: True is not a finite number"):
+        as_battles(frame)
+    frame["weight"] = [1, "inf"]
+    with pytest.raises(BadInput, match="row 2, weight"):
+        as_battles(frame)
+
+
+def test_only_columns_that_are_needed_are_looked_at():
+    class Untouchable:
+        def __len__(self):
+            raise AssertionError
+
+    assert len(as_battles(TABLE | {"text": Untouchable()})) == 80
+
+
+def test_columns_of_different_lengths():
+    with pytest.raises(BadInput, match="column 'winner' has 1 rows, 'model_a' has 80"):
+        as_battles(TABLE | {"winner": ["tie"]})
+
+
+def test_missing_categories_of_a_data_frame():
+    frame = pd.DataFrame(TABLE | {"rater": [None, "r"] * 40, "turn": [1, 2] * 40}, dtype="category")
+    votes = as_battles(frame, by=("turn",))
+    assert np.bincount(votes.rater).tolist() == [40, 40]
+    assert votes.labels["turn"].names == ("1", "2")
+
+
+def test_battles_must_hold_what_is_asked_for():
+    table = TABLE | {"feature_wide_a": [1.0] * 80, "feature_wide_b": [2.0] * 80, "lang": ["en", "ko"] * 40}
+    votes = as_battles(table, control=("wide",), by=("lang",))
+    assert as_battles(votes, control=("wide", "position"), by=("lang",)) is votes
+    assert len(as_battles(votes, only={"lang": "ko"})) == 40
+    assert read_as(votes) == "battles"
+    for how, message in (
+        ({"control": ("tall",)}, "hold no feature 'tall'"),
+        ({"by": ("language",)}, "hold no labels 'language'. Did you mean 'lang'?"),
+        ({"only": {"lang": "kr"}}, "no vote has lang 'kr'"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            as_battles(votes, **how)
+        assert message in str(caught.value)
+
+
+def test_arrow_and_polars_tables_where_they_are_installed():
+    arrow, polars = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    table = TABLE | {"rater": [None, "r"] * 40, "weight": [1.5, None] * 40}
+    want = as_battles(table)
+    plain = arrow.table(table)
+    coded = plain.set_column(0, "model_a", plain["model_a"].dictionary_encode())
+    for source in (plain, coded, arrow.concat_tables([plain.slice(0, 7), plain.slice(7)]), polars.DataFrame(table)):
+        found = as_battles(source)
+        assert found.names == want.names
+        assert (found.cells() == want.cells()).all()
+        assert (found.rater == want.rater).all()
+        assert (found.weight == want.weight).all()
 
 
 def test_something_else_is_refused():

@@ -67,7 +67,12 @@ def count_at(value: object, key: str) -> float:
     """The number under `key`, or the sum of the numbers in the object there; NaN where there is none."""
     found = value.get(key) if isinstance(value, Mapping) else None
     parts = found.values() if isinstance(found, Mapping) else [found]
-    return float(sum(part if type(part) in {int, float} else math.nan for part in parts))
+    total = 0.0
+    for part in parts:
+        if isinstance(part, bool) or not isinstance(part, int | float):
+            return math.nan
+        total += part
+    return total
 
 
 def text_of(value: object) -> str:

@@ -84,7 +84,7 @@ class Plan:
             where=where,
             columns=columns,
             features=dict(_feature(name, shape, names, where) for name in control if name != POSITION),
-            by={_splitting(name, where): finder.find(name, "split by") for name in by},
+            by={name: finder.find(name, "split by") for name in by},
             only={name: (finder.find(name, "select by"), value) for name, value in (only or {}).items()},
             judges=Want(shape.judges, Kind.LABEL) if shape.judges in names else None,
             names=names,
@@ -124,13 +124,21 @@ class Plan:
             ours["evaluator_kind"] = self._kinds(load(self.columns["rater"]))
         for name, pair in self.features.items():
             ours |= {f"feature_{name}_{side}": columns[want] for side, want in zip("ab", pair, strict=True)}
-        labels = {name: columns[want] for name, want in self.by.items() if want in columns}
+        labels = {name: self._label(name, want, ours, columns) for name, want in self.by.items()}
         try:
             return Battles.from_columns(
                 ours | labels, control=control, by=tuple(self.by), where=self.where, rows=place.rows
             )
         except BadInput as error:
             raise self._in_their_words(error) from error.__cause__
+
+    def _label(self, name: str, want: Want, ours: Mapping[str, Column], columns: Mapping[Want, Column]) -> Column:
+        """A column to split boards by, unless battles have another one of this name."""
+        if name in ours and (name not in self.columns or self.columns[name].column != want.column):
+            raise BadInput(
+                f"boards cannot be split by '{name}', which says something about each vote.", where=self.where
+            )
+        return columns[want]
 
     def _selected(self, loaded: Loaded) -> IntArray | None:
         """Rows with the selected values, or None for all."""
@@ -143,7 +151,7 @@ class Plan:
             wanted = np.array([text == value for text in texts], dtype=bool)
             codes = coded.codes[keep]
             if not len(keep := keep[wanted[codes]]):
-                there = [texts[k] for k in np.flatnonzero(np.bincount(codes, minlength=len(texts)))]
+                there = sorted({texts[k] or "(empty)" for k in np.flatnonzero(np.bincount(codes)).tolist()})
                 raise BadInput(
                     f"no row has {name} '{value}'.",
                     where=self.where,
@@ -236,12 +244,6 @@ def take(column: Column, rows: IntArray) -> Column:
         return column[rows]
     coded = Coded.of(column)
     return Coded(labels=coded.labels, codes=coded.codes[rows])
-
-
-def _splitting(name: str, where: str) -> str:
-    if name == "winner":
-        raise BadInput("boards cannot be split by the winner.", where=where)
-    return name
 
 
 def _same(label: object, count: int) -> Coded:

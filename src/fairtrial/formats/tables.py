@@ -58,7 +58,7 @@ def parquet(path: Path) -> "Iterator[Table]":
                 where=str(path),
                 next_step="Write it again with fewer columns or smaller row groups.",
             ) from error
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:  # a damaged name of a column or a type breaks its binding
             _unreadable(path, error, plain)
 
 
@@ -78,7 +78,7 @@ def delimited(path: Path, columns: Sequence[str], wants: Sequence[Want], delimit
         plain = Path(scratch, "rows.csv")
         plain.symlink_to(path.resolve())
         names = {name: f"c{k}" for k, name in enumerate(columns)}
-        types = ", ".join(f"'{name}': 'VARCHAR'" for name in names.values())
+        types = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(len(columns)))
         kept = ", ".join(dict.fromkeys(names[want.column] for want in wants))
         try:
             with _connect(scratch) as database:

@@ -2,12 +2,14 @@
 
 from fairtrial.ranking.boards import RATING_MARGIN, rank, rank_by
 from fairtrial.ranking.face import board_json
+from fairtrial.ranking.live import LiveBoard
 from fairtrial.ranking.scores import SCORE_MARGIN, score_board
 from fairtrial.ranking.sources import as_battles
 
 __all__ = [
     "RATING_MARGIN",
     "SCORE_MARGIN",
+    "LiveBoard",
     "as_battles",
     "board_json",
     "rank",

@@ -167,7 +167,7 @@ def rank_votes(
         refusals=(*ratings.refusals, *words, *_alike(decided.names)),
         excluded=excluded,
         matrix=tuple(tuple(row) for row in wins.tolist()),
-        snapshot=snapshot(votes.names, _columns(votes)),
+        snapshot=snapshot(votes.names, columns_of(votes)),
     )
     if not method.control:
         return board
@@ -192,7 +192,8 @@ def _headline_kind(votes: Battles) -> EvidenceKind:
     return next((kind for kind in order if (votes.kind == KINDS.index(kind)).any()), "human")
 
 
-def _columns(votes: Battles) -> list[np.ndarray | None]:
+def columns_of(votes: Battles) -> list[np.ndarray | None]:
+    """Everything about votes that can change a board, for its snapshot."""
     own = (votes.a, votes.b, votes.outcome, votes.prompt, votes.rater, votes.weight, votes.order, votes.kind)
     return [*own, votes.grade, *(votes.features[name] for name in sorted(votes.features))]
 

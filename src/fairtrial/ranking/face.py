@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from fairtrial.core import Board, BoardModel
+from fairtrial.core import Board, BoardModel, Difference
 from fairtrial.core.canonical import to_plain
 
 DIGITS = 6
@@ -15,20 +15,18 @@ def board_json(board: Board) -> dict[str, Any]:
 
     Keys of a model that say nothing (a score on a board of votes, a price nobody declared) are left out.
     """
-    plain: dict[str, Any] = _rounded(
-        {
-            "evidence": board.evidence,
-            "scope": board.scope,
-            "view": board.view,
-            "models": [_model(model) for model in board.models],
-            "differences": [to_plain(difference) for difference in board.differences],
-            "fit": to_plain(board.fit),
-            "controls": to_plain(board.controls),
-            "refusals": list(board.refusals),
-            "excluded": board.excluded,
-            "snapshot": board.snapshot,
-        }
-    )
+    plain = {
+        "evidence": board.evidence,
+        "scope": board.scope,
+        "view": board.view,
+        "models": [_rounded(_model(model)) for model in board.models],
+        "differences": [_difference(difference) for difference in board.differences],
+        "fit": _rounded(to_plain(board.fit)),
+        "controls": {name: _significant(effect) for name, effect in board.controls.items()},
+        "refusals": list(board.refusals),
+        "excluded": board.excluded,
+        "snapshot": board.snapshot,
+    }
     return plain if board.raw is None else plain | {"raw": board_json(board.raw)}
 
 
@@ -46,6 +44,31 @@ def _model(model: BoardModel) -> dict[str, Any]:
         row |= {"score": model.score, "score_ci": list(model.score_ci or (None, None)), "score_n": model.score_n}
     row |= {key: value for key, value in (("usd", model.usd), ("tokens", model.tokens)) if value is not None}
     return row | ({"simulated": True} if model.simulated else {})
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    """A pair; there are K (K - 1) / 2 of them, so this one is written out."""
+    low, high = one.ci
+    return {
+        "a": one.a,
+        "b": one.b,
+        "estimate": round(one.estimate, DIGITS),
+        "ci": [None if low is None else round(low, DIGITS), None if high is None else round(high, DIGITS)],
+        "unit": one.unit,
+        "verdict": one.verdict,
+        "margin": one.margin,
+        "n": one.n,
+        "more_items": one.more_items,
+    }
+
+
+def _significant(value: Any) -> Any:
+    """Numbers to as many significant digits: a feature may be measured in any unit."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _significant(item) for key, item in value.items()}
+    return [_significant(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _rounded(value: Any) -> Any:

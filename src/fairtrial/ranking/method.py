@@ -10,7 +10,7 @@ from fairtrial.core import BadInput
 from fairtrial.stats import Battles, BradleyTerry, Clustered, Ties, Uncertainty
 from fairtrial.stats._arrays import IntArray
 
-BOOTSTRAP_DRAWS = 400
+BOOTSTRAP_DRAWS = 200
 """Multiplier-bootstrap draws behind every board's cross-check."""
 
 

@@ -103,7 +103,8 @@ def _column(column: Any) -> Column:
         codes = column.cat.codes.to_numpy()
         return Coded(labels=(*labels, None), codes=np.where(codes < 0, len(labels), codes))
     # Objects are told apart by type, which pandas does not do: 1 and True are one to it.
-    return Coded.of(_values(column) if kind == "O" or not hasattr(column, "factorize") else column)
+    objects = not hasattr(column, "factorize") or (kind == "O" and isinstance(column.dtype, np.dtype))
+    return Coded.of(_values(column) if objects else column)
 
 
 def _from_arrow(column: Any) -> Column:

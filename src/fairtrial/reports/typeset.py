@@ -19,6 +19,22 @@ def number(value: float, unit: str = "rating", *, signed: bool = False) -> str:
     return "0" + text[2:] if float(text) == 0 and text[0] in "-+" else text.replace("-", "−")
 
 
+def decimal(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """A number with so many significant digits at most, without an exponent where it can be; a true minus sign."""
+    text = f"{value:{'+' if signed else ''}.{digits}g}"
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """``38%`` of a share 0 … 1."""
+    return f"{100 * share:.3g}%"
+
+
+def span_of(ends: Sequence[float], digits: int = 2) -> str:
+    """``[0.31, 0.42]``: two ends with so many significant digits."""
+    return f"[{', '.join(decimal(end, digits) for end in ends)}]"
+
+
 def interval(ci: Interval | None, unit: str = "rating", *, signed: bool = False) -> str:
     """``[57.2, 83.9]``; ``≥ 57.2`` or ``≤ 83.9`` where one side is open; empty where nothing bounds the value."""
     low, high = ci or (None, None)

@@ -40,7 +40,9 @@ from fairtrial.stats.outcomes import TIE_MODELS, Ties, chances, known_ties
 from fairtrial.stats.paired import PairedScores, paired_bootstrap, paired_scores
 from fairtrial.stats.passk import majority_at_k, pass_at_k
 from fairtrial.stats.proportions import Proportion, proportion
+from fairtrial.stats.running import Running
 from fairtrial.stats.sandwich import Clustered, Uncertainty, clustered_covariance, effective_number, uncertainty
+from fairtrial.stats.sequences import all_pairs_sequence, sequence_reach
 from fairtrial.stats.simultaneous import PairIntervals, all_pairs, pair_level, rank_sets, tiers
 from fairtrial.stats.verdicts import Verdict, verdict
 
@@ -74,10 +76,12 @@ __all__ = [
     "PairedScores",
     "Proportion",
     "RaterAgreement",
+    "Running",
     "Ties",
     "Uncertainty",
     "Verdict",
     "all_pairs",
+    "all_pairs_sequence",
     "battle_units",
     "chances",
     "clustered_covariance",
@@ -98,6 +102,7 @@ __all__ = [
     "rank_sets",
     "rater_agreement",
     "separated",
+    "sequence_reach",
     "t_reach",
     "tie_weight_bounded",
     "tiers",

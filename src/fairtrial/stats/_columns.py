@@ -162,45 +162,38 @@ def _hint(label: object, labels: Mapping[str, int]) -> str:
     return f"{hint} {known}" if hint.startswith("Did") else known
 
 
-def group_codes(column: Column, *, own: bool) -> IntArray:
-    """(N,) codes 0 … G−1 of a grouping column (prompt, rater), numbered in order of first appearance.
+def group_codes(column: Column, *, own: bool) -> tuple[IntArray, tuple[str, ...]]:
+    """Codes 0 … G−1 of a grouping column (prompt, rater), numbered in order of first appearance, and their names.
 
     Args:
         column: Labels; numbers are taken by their text.
         own: What an empty field means: a group of its own (an unnamed prompt), or, when False, one common group
-            (unnamed raters may all be one person).
+            (unnamed raters may all be one person). Such groups have no name.
     """
     coded = Coded.of(column)
-    codes, count = _same_text(coded)
-    if own and (lone := _empty(coded.labels)):
+    codes, texts = _same_text(coded)
+    count = len(texts)
+    if own and (lone := [k for k, label in enumerate(coded.labels) if missing(label)]):
         empty = np.isin(coded.codes, lone)
         codes[empty] = count + np.arange(int(empty.sum()))
         count += int(empty.sum())
+        texts += [""] * (count - len(texts))
     first = _first_rows(codes, count)
+    order = np.argsort(first, kind="stable")
     turn = np.empty(count, dtype=np.int32)
-    turn[np.argsort(first, kind="stable")] = np.arange(count, dtype=np.int32)
-    return turn[codes]
+    turn[order] = np.arange(count, dtype=np.int32)
+    used = order[: int((first < len(codes)).sum())]
+    return turn[codes], tuple(texts[k] for k in used.tolist())
 
 
-def _same_text(coded: Coded) -> tuple[IntArray, int]:
-    """Codes in which labels of the same text are one (7 and "7"), and how many there are."""
-    kinds = set(map(type, coded.labels)) - {type(None)}
-    if kinds in ({str}, {int}) and len(_empty(coded.labels)) <= 1:  # no two of them have the same text
-        return coded.codes.astype(np.int64), len(coded.labels)
+def _same_text(coded: Coded) -> tuple[IntArray, list[str]]:
+    """Codes in which labels of the same text are one (7 and "7"), and the texts."""
+    if all(type(label) is str for label in coded.labels):
+        return coded.codes.astype(np.int64), [str(label) for label in coded.labels]
     table: dict[str, int] = {}
     texts = ("" if missing(label) else str(label) for label in coded.labels)
     turn = np.fromiter((table.setdefault(text, len(table)) for text in texts), dtype=np.int64, count=len(coded.labels))
-    return turn[coded.codes], len(table)
-
-
-def _empty(labels: Sequence[object]) -> list[int]:
-    """Indices of the labels that stand for an empty field."""
-    kinds = set(map(type, labels))
-    if kinds <= {int}:
-        return []
-    if kinds <= {str, int, type(None)}:  # the usual case, several times faster: there may be a million
-        return [k for k, label in enumerate(labels) if label is None or label == ""]
-    return [k for k, label in enumerate(labels) if missing(label)]
+    return turn[coded.codes], list(table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

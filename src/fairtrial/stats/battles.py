@@ -69,6 +69,9 @@ class Battles:
     """Name to (N,) feature of A minus feature of B."""
     labels: Mapping[str, Labels] = field(default_factory=dict)
     """Name to a column by which boards can be split."""
+    prompt_names: tuple[str, ...] = ()
+    """Name of each prompt code, for whoever adds votes later; empty for an unnamed one."""
+    rater_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -216,9 +219,9 @@ def _optional(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "question_id" in columns:
-        found["prompt"] = _columns.group_codes(columns["question_id"], own=True)
+        found["prompt"], found["prompt_names"] = _columns.group_codes(columns["question_id"], own=True)
     if "rater" in columns:
-        found["rater"] = _columns.group_codes(columns["rater"], own=False)
+        found["rater"], found["rater_names"] = _columns.group_codes(columns["rater"], own=False)
     if "weight" in columns:
         found["weight"] = _columns.weights(columns["weight"], place)
     if "order" in columns:

@@ -91,9 +91,9 @@ def cluster_tables(
         appear=np.zeros(size, dtype=np.int64),
         swings=np.zeros((draws, width)),
     )
-    light = np.zeros(count, dtype=bool)
-    if count * width > _TABLE:
-        light = np.bincount(cluster, minlength=count) <= _LIGHT
+    votes_of = np.bincount(cluster, minlength=count)
+    light = votes_of <= (_LIGHT if count * width > _TABLE else 0)
+    single = light & (votes_of == 1)
     signs = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     step = max(1, _TABLE // width)
     heavy = np.flatnonzero(~light)
@@ -101,10 +101,10 @@ def cluster_tables(
         members = heavy[start : start + step]
         part, code = _members(votes, cluster, members, count)
         _add_dense(tables, fit, part, code, len(members), draws, signs)
-    if light.all() and count == len(votes):
-        _add_single(tables, fit, votes, draws, signs)
-    elif light.any():
-        members = np.flatnonzero(light)
+    if single.any():
+        _add_single(tables, fit, votes.part(single[cluster]), draws, signs)
+    if (light & ~single).any():
+        members = np.flatnonzero(light & ~single)
         part, code = _members(votes, cluster, members, count)
         _add_sparse(tables, fit, part, code, len(members), draws, signs)
     return tables
@@ -122,7 +122,8 @@ def _members(votes: Comparisons, cluster: IntArray, members: IntArray, count: in
 
 
 def _signs(rng: np.random.Generator, draws: int, count: int) -> FloatArray:
-    return np.asarray(rng.integers(0, 2, (draws, count), dtype=np.int8) * 2.0 - 1.0)
+    bits = np.frombuffer(rng.bytes((draws * count + 7) // 8), dtype=np.uint8)
+    return np.asarray(np.unpackbits(bits, count=draws * count).reshape(draws, count) * 2.0 - 1.0)
 
 
 def _add_dense(
@@ -165,12 +166,15 @@ def _add_single(
     """Every vote is its own cluster: outer products fall on pairs of models."""
     size = len(votes.names)
     pairs = np.zeros(size * size)
+    rest = slice(size, None)
     for _, found in vote_scores(fit, votes):
         pairs += np.bincount(found.a * size + found.b, found.strength**2, size * size)
         for k, line in enumerate(found.rest):
             shared = line * found.strength
-            tables.meat[:size, size + k] += np.bincount(found.a, shared, size) - np.bincount(found.b, shared, size)
-        tables.meat[size:, size:] += found.rest @ found.rest.T
+            split = np.bincount(found.a, shared, size) - np.bincount(found.b, shared, size)
+            tables.meat[:size, size + k] += split
+            tables.meat[size + k, :size] += split
+        tables.meat[rest, rest] += found.rest @ found.rest.T
         one = np.ones(len(found.a)) if found.weight is None else found.weight
         for side in (found.a, found.b):
             tables.votes += np.bincount(side, one, size)
@@ -185,8 +189,7 @@ def _add_single(
                 tables.swings[row, :size] += np.bincount(found.a, line, size) - np.bincount(found.b, line, size)
     table = pairs.reshape(size, size)
     table = table + table.T
-    tables.meat[:size, :size] = np.diag(table.sum(axis=1)) - table
-    tables.meat[size:, :size] = tables.meat[:size, size:].T
+    tables.meat[:size, :size] += np.diag(table.sum(axis=1)) - table
 
 
 def _add_sparse(

@@ -1,0 +1,145 @@
+"""One vote in, ratings and standard errors out, without a refit. Read `Running.add` first.
+
+A vote changes the information by a matrix of rank 1 + q and the meat of the sandwich by two outer products, so inverse,
+estimate and covariance follow in O(P^2) (Sherman & Morrison 1950; Woodbury 1950) by one Newton step. What that leaves
+out is of second order in a single vote; it is bounded by fitting anew every so many votes.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fairtrial.stats._arrays import FloatArray, IntArray
+from fairtrial.stats.bradley_terry import BradleyTerry, pinned
+from fairtrial.stats.comparisons import Comparisons
+from fairtrial.stats.sandwich import Uncertainty
+from fairtrial.stats.scores import vote_scores
+
+
+class Running:
+    """A fit that follows the votes.
+
+    Between fits the standard errors are those of the last fit, in whatever way it made them (jackknife, two-way), times
+    the change since then of the plain cluster-robust ones that are updated here.
+
+    Args:
+        fit: Estimate from `votes`, without covariates.
+        votes: The votes so far.
+        clusters: Name to (N,) cluster codes, as given to `uncertainty`.
+        found: Their uncertainty.
+    """
+
+    def __init__(
+        self, fit: BradleyTerry, votes: Comparisons, clusters: Mapping[str, IntArray], found: Uncertainty
+    ) -> None:
+        self.model, self.size = fit.model, len(fit.theta)
+        self.point = np.concatenate([fit.theta, fit.phi])
+        self.inverse: FloatArray = np.linalg.inv(pinned(fit.information, self.size)).astype(np.float64)
+        self.ways = {name: _Way(fit, votes, codes, self.inverse) for name, codes in clusters.items()}
+        self._fitted = np.sqrt(np.diag(found.covariance))
+        self._start = self._spread()
+        self.added = 0
+
+    @property
+    def theta(self) -> FloatArray:
+        """(K,) strengths now, mean 0."""
+        theta = self.point[: self.size]
+        return np.asarray(theta - theta.mean())
+
+    @property
+    def standard_errors(self) -> FloatArray:
+        """(K,) standard errors now, in natural log units."""
+        return np.asarray(self._fitted * self._spread() / np.maximum(self._start, 1e-300))
+
+    def _spread(self) -> FloatArray:
+        total: FloatArray = np.sum([way.variance(self.size) for way in self.ways.values()], axis=0)
+        return np.sqrt(np.maximum(total, 0))
+
+    def add(self, a: int, b: int, outcome: int, cluster: Mapping[str, int], weight: float = 1.0) -> None:
+        """Take in one vote.
+
+        Args:
+            a: Index of model A, one of the K.
+            b: Index of model B.
+            outcome: Its code in the fit's outcome model.
+            cluster: Name to the vote's cluster code; a new code opens a new cluster.
+            weight: The vote's weight.
+        """
+        size = self.size
+        phi = self.point[size:]
+        d = np.array([self.point[a] - self.point[b]])
+        at = self.model.at(d, np.array([outcome]), phi)
+        score = np.zeros(len(self.point))
+        score[a] = weight * at.slope()[0]
+        score[b] = -score[a]
+        score[size:] = [weight * one[0] for one in at.own_slope()]
+        small = np.empty((1 + len(phi), 1 + len(phi)))  # the vote's information about d and phi
+        small[0, 0] = at.curve()[0]
+        small[0, 1:] = small[1:, 0] = [one[0] for one in at.cross()]
+        small[1:, 1:] = [[one[0] for one in line] for line in at.own_curve()] or small[1:, 1:]
+        small *= weight
+        inverse = self.inverse
+        into = np.concatenate([(inverse[:, a] - inverse[:, b])[:, None], inverse[:, size:]], axis=1)
+        inner = np.concatenate([(into[a] - into[b])[None, :], into[size:]])
+        shrink = small @ np.linalg.inv(np.eye(len(small)) + inner @ small)
+        shrink = (shrink + shrink.T) / 2
+        inverse -= (into @ shrink) @ into.T
+        self.point = self.point + inverse @ score
+        for name, way in self.ways.items():
+            way.add(cluster[name], score, inverse, (a, b, size), into, shrink)
+        self.added += 1
+
+
+class _Way:
+    """Scores of the clusters of one kind and the sandwich they make."""
+
+    def __init__(self, fit: BradleyTerry, votes: Comparisons, codes: IntArray, inverse: FloatArray) -> None:
+        width = len(inverse)
+        self.count = int(codes.max()) + 1
+        scores, size = np.zeros(self.count * width), len(fit.theta)
+        for part, found in vote_scores(fit, votes):
+            base = codes[part].astype(np.int64) * width
+            np.add.at(scores, base + found.a, found.strength)
+            np.subtract.at(scores, base + found.b, found.strength)
+            for k, line in enumerate(found.rest):
+                np.add.at(scores, base + (size + k), line)
+        self.scores = scores.reshape(self.count, width)
+        moves = self.scores @ inverse
+        self.covariance = moves.T @ moves
+
+    def variance(self, size: int) -> FloatArray:
+        return np.diag(self.covariance)[:size] * (self.count / max(self.count - 1, 1))
+
+    def add(
+        self,
+        code: int,
+        score: FloatArray,
+        inverse: FloatArray,
+        place: tuple[int, int, int],
+        into: FloatArray,
+        shrink: FloatArray,
+    ) -> None:
+        """The sandwich V = A M A with the vote in it, by one product of narrow matrices.
+
+        The inverse changes by A' = A - B C B' with B = A U, U the vote's parameters, so A M B = V U; and the outer
+        product of the vote's cluster is replaced in M.
+        """
+        if code >= len(self.scores):
+            more = max(code + 1, 2 * len(self.scores))
+            self.scores = np.concatenate([self.scores, np.zeros((more - len(self.scores), len(score)))])
+        self.count = max(self.count, code + 1)
+        a, b, size = place
+        v = self.covariance
+        across = np.concatenate([(v[:, a] - v[:, b])[:, None], v[:, size:]], axis=1)
+        middle = shrink @ np.concatenate([(across[a] - across[b])[None, :], across[size:]]) @ shrink
+        before = self.scores[code]
+        after = before + score
+        moves = inverse @ np.stack([after, before], axis=1)
+        self.scores[code] = after
+        rank = len(shrink)
+        core = np.zeros((2 * rank + 2, 2 * rank + 2))
+        core[:rank, :rank] = (middle + middle.T) / 2
+        core[:rank, rank : 2 * rank] = core[rank : 2 * rank, :rank] = -shrink
+        core[-2, -2], core[-1, -1] = 1.0, -1.0
+        wide = np.concatenate([into, across, moves], axis=1)
+        v += (wide @ core) @ wide.T
