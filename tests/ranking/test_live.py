@@ -42,8 +42,8 @@ def test_votes_one_by_one_give_the_board_of_all_votes():
 
 def test_a_refit_brings_back_the_exact_ratings():
     made = table()
-    live = LiveBoard(part(made, 0, 1100), refit_every=100)
-    for vote in rows(made, 1100, 1200):
+    live = LiveBoard(part(made, 0, 1180), refit_every=20)
+    for vote in rows(made, 1180, 1200):
         live.add(**vote)
     for row in rank(made).models:
         assert live.ratings[row.name][0] == pytest.approx(row.rating, abs=1e-6)

@@ -156,12 +156,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _ties(fit: dict[str, Any], group: dict[str, Any]) -> Sentence:
-    cuts = ", ".join(decimal(value) for name, value in group.items() if name.startswith("cut "))
+    cuts = ", ".join(decimal(value, 3) for name, value in group.items() if name.startswith("cut "))
     match group.get("outcomes"):
         case "davidson":
-            return sentence("ties.davidson", nu=decimal(group["nu"]))
+            return sentence("ties.davidson", nu=decimal(group["nu"], 3))
         case "rao-kupper" if "theta" in group:
-            return sentence("ties.rao-kupper", theta=decimal(group["theta"]))
+            return sentence("ties.rao-kupper", theta=decimal(group["theta"], 3))
         case "cumulative link":
             return sentence("ties.graded", cuts=cuts)
         case "half" if fit.get("ties") == "half":

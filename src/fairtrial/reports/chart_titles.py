@@ -5,9 +5,10 @@ Read `strata` first. A chart without a finding says what it shows, and claims no
 
 from fairtrial.core import Board, Report
 from fairtrial.core.flow import Params
-from fairtrial.reports.findings import comparisons, decided, headline, is_whole, judge_name, namer, real_rows
+from fairtrial.reports.findings import comparisons, decided, headline, is_whole, judge_name, leaders, namer, real_rows
 from fairtrial.reports.findings import reason as reason_of
 from fairtrial.reports.marks import visible
+from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.words import Sentence, sentence
 
 _UNBIASED = 0.5
@@ -78,3 +79,17 @@ def failures(report: Report) -> Sentence:
         count=worst["count"],
         n=worst["n"],
     )
+
+
+def side_by_side(ranking: Ranking) -> Sentence:
+    """Whether first place is settled in the boards of single values, and for whom."""
+    first = {ranking.value(part): found[0] for part in ranking.parts if len(found := leaders(part)) == 1}
+    total = len(ranking.parts)
+    if not first:
+        return sentence("byside.none", n=total)
+    names = list(dict.fromkeys(first.values()))
+    if len(names) == 1:
+        return sentence("byside.same", name=visible(names[0]), k=len(first), n=total)
+    at = {name: next(value for value, who in first.items() if who == name) for name in names[:2]}
+    (a, x), (b, y) = at.items()
+    return sentence("byside.differ", a=visible(a), x=x, b=visible(b), y=y)

@@ -15,6 +15,7 @@ from rich.text import Text
 from fairtrial.core import Board, BoardModel, Report
 from fairtrial.core.flow import Interval, Params
 from fairtrial.reports import findings
+from fairtrial.reports.accounts import level_of
 from fairtrial.reports.marks import visible
 from fairtrial.reports.typeset import cost, cost_unit, estimate_of, interval, number, places
 from fairtrial.reports.words import Language, Sentence, known, say, sentence
@@ -49,9 +50,9 @@ def print_board(board: Board, console: Console, *, title: str = "", scope: bool 
         console.print(Text(say("no_evidence", lang), style=_QUIET))
     if scope:
         for line in [say(findings.scope(board), lang), *map(visible, findings.refusals(board))]:
-            _bullet(console, line, style=_QUIET)
+            bullet(console, line, style=_QUIET)
     for line in _small_print(board, lang):
-        _bullet(console, line, style=_QUIET)
+        bullet(console, line, style=_QUIET)
 
 
 def print_report_summary(report: Report, console: Console, *, lang: Language = "en") -> None:
@@ -68,7 +69,7 @@ def print_report_summary(report: Report, console: Console, *, lang: Language = "
             console.print()
             console.print(Text(say(heading, lang), style="bold"))
             for line in lines:
-                _bullet(console, _say(line, lang))
+                bullet(console, _say(line, lang))
     for each in findings.boards_in_order(report):
         console.print()
         # The headline board's scope and refusals were just said.
@@ -106,10 +107,13 @@ def whisker(estimate: float | None, ci: Interval, domain: tuple[float, float], w
 def _table(board: Board, console: Console, lang: Language) -> tuple[Table, list[str]]:
     """The table, and the heads of the columns that it has no room for."""
     columns = _columns(board, lang)
-    names = [_name(row, lang) for row in board.models]
+    names = [shown_name(row, lang) for row in board.models]
     unit = next(iter(columns))
     head = say("col.contestant", lang)
     room, width, missing = _fit(columns, head, names, console)
+    ruled = "tier" not in columns and len({row.tier for row in board.models}) > 1
+    if ruled:  # lines between the rows say it
+        missing.remove(say("col.tier", lang))
     fits = width + sum(_GAP + _widest(cells) for cells in columns.values()) <= console.width
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_QUIET)
     # In a very narrow terminal cells wrap: neither a number nor the word "simulated" may be cut off.
@@ -121,7 +125,12 @@ def _table(board: Board, console: Console, lang: Language) -> tuple[Table, list[
         if name == "interval" and room:
             table.add_column("", no_wrap=True)
     domain = _domain(board)
+    before: int | None = None
     for place, row in enumerate(board.models):
+        if ruled and row.tier is not None and row.tier != before:
+            dash = "--" if console.options.ascii_only else "──"
+            table.add_row(Text(f"{dash} {say(sentence('tier', n=row.tier), lang)}", style=_QUIET))
+            before = row.tier
         line: list[Text] = [names[place]]
         for name, cells in columns.items():
             line.append(Text(cells[place + 1], style="bold" if name == unit else ""))
@@ -138,20 +147,23 @@ def _columns(board: Board, lang: Language) -> dict[str, list[str]]:
     unit = "score" if scored else "rating"
     none = say("no_evidence", lang)
     paid = cost_unit(board.models)
-    columns: dict[str, list[str]] = {name: [] for name in (unit, "interval", "places", "n", "tier", "cost")}
+    bare = {row.name: row.rating for row in board.raw.models} if board.raw is not None else {}
+    columns: dict[str, list[str]] = {name: [] for name in (unit, "interval", "raw", "places", "n", "tier", "cost")}
     for row in board.models:
         estimate, ci = estimate_of(row)
-        bare = say("one_sided", lang) if ci != (None, None) else none
-        columns[unit].append(bare if estimate is None else number(estimate, unit))
+        columns[unit].append(number(estimate, unit) if estimate is not None else _absent(ci, lang))
+        columns["raw"].append("" if (raw := bare.get(row.name)) is None else number(raw, "rating"))
         columns["interval"].append(interval(ci, unit) or (none if estimate is not None else ""))
         columns["places"].append(places(row.rank_set) or none)
         columns["n"].append(str(row.score_n if scored else row.votes))
         columns["tier"].append("" if row.tier is None else str(row.tier))
         columns["cost"].append(cost(row, paid))
-    if not any(columns["cost"]):
-        del columns["cost"]
+    for name in ("raw", "cost"):
+        if not any(columns[name]):
+            del columns[name]
     heads = {"n": "n" if scored else "votes", "cost": f"cost.{paid}"}
     said = {name: say(f"col.{heads.get(name, name)}", lang) for name in columns}
+    said["interval"] = say(sentence("col.interval.level", level=level_of(board)), lang)
     said["places"] = said["places"].replace(" ", "\n")  # in Korean two words, wider than any of the cells
     return {name: [said[name], *cells] for name, cells in columns.items()}
 
@@ -161,7 +173,9 @@ def _widest(cells: Sequence[str]) -> int:
 
 
 def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: Console) -> tuple[int, int, list[str]]:
-    """Drop columns until the rest fits: tier and cost before the whisker, which people look at first; n after it.
+    """Drop columns until the rest fits: tier and cost before the whisker, which people look at first; n and raw after.
+
+    The number of votes goes before the whisker where that makes the room for it, and else only where it must.
 
     Returns:
         The whisker's width (0: none), the name column's width, and the heads of the columns dropped.
@@ -172,8 +186,11 @@ def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: C
         return console.width - wanted - sum(_GAP + _widest(cells) for cells in columns.values())
 
     missing: list[str] = []
-    for name, needed in (("tier", _GAP + _WHISKER[0]), ("cost", _GAP + _WHISKER[0]), ("n", 0)):
-        if left() < needed and name in columns:
+    picture = _GAP + _WHISKER[0]
+    votes = _GAP + _widest(columns["n"])
+    for name in ("tier", "cost", "n", "raw"):
+        whole = name in {"tier", "cost"} or (name == "n" and left() + votes >= picture)
+        if left() < (picture if whole else 0) and name in columns:
             missing += [columns.pop(name)[0].replace("\n", " ")]
     room = left() - _GAP
     drawn = min(room, _WHISKER[1]) if room >= _WHISKER[0] else 0
@@ -187,7 +204,12 @@ def _domain(board: Board) -> tuple[float, float]:
     return (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
 
 
-def _name(row: BoardModel, lang: Language) -> Text:
+def _absent(ci: Interval, lang: Language) -> str:
+    """What stands where a rating would: one side of its interval, or nothing at all, is known."""
+    return say("one_sided" if ci != (None, None) else "no_evidence", lang)
+
+
+def shown_name(row: BoardModel, lang: Language) -> Text:
     """The name, long ones cut; a simulated contestant says so, whatever its length."""
     if not row.simulated:
         return Text(visible(row.name, _NAME))
@@ -248,7 +270,7 @@ def _plain_table(columns: int) -> Table:
     return table
 
 
-def _bullet(console: Console, text: str, *, style: str = "") -> None:
+def bullet(console: Console, text: str, *, style: str = "") -> None:
     """A list item whose further lines are indented."""
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_column()

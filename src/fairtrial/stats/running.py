@@ -6,6 +6,7 @@ out is of second order in a single vote; it is bounded by fitting anew every so 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from fairtrial.stats._arrays import FloatArray, IntArray
 from fairtrial.stats.bradley_terry import BradleyTerry, pinned
 from fairtrial.stats.comparisons import Comparisons
 from fairtrial.stats.sandwich import Uncertainty
-from fairtrial.stats.scores import vote_scores
+from fairtrial.stats.scores import cluster_tables, vote_scores
 
 
 class Running:
@@ -36,6 +37,7 @@ class Running:
         self.point = np.concatenate([fit.theta, fit.phi])
         self.inverse: FloatArray = np.linalg.inv(pinned(fit.information, self.size)).astype(np.float64)
         self.ways = {name: _Way(fit, votes, codes, self.inverse) for name, codes in clusters.items()}
+        self._common = _Common(fit, votes, self.inverse) if found.combined == "subtraction" else None
         self._fitted = np.sqrt(np.diag(found.covariance))
         self._start = self._spread()
         self.added = 0
@@ -52,7 +54,10 @@ class Running:
         return np.asarray(self._fitted * self._spread() / np.maximum(self._start, 1e-300))
 
     def _spread(self) -> FloatArray:
-        total: FloatArray = np.sum([way.variance(self.size) for way in self.ways.values()], axis=0)
+        each = [way.variance(self.size) for way in self.ways.values()]
+        total: FloatArray = np.sum(each, axis=0)
+        if self._common is not None:
+            total = np.maximum(total - self._common.variance(self.size), np.max(each, axis=0) / 4)
         return np.sqrt(np.maximum(total, 0))
 
     def add(self, a: int, b: int, outcome: int, cluster: Mapping[str, int], weight: float = 1.0) -> None:
@@ -85,8 +90,11 @@ class Running:
         shrink = (shrink + shrink.T) / 2
         inverse -= (into @ shrink) @ into.T
         self.point = self.point + inverse @ score
+        change = _Change(place=(a, b, size), into=into, shrink=shrink)
         for name, way in self.ways.items():
-            way.add(cluster[name], score, inverse, (a, b, size), into, shrink)
+            way.add(cluster[name], score, inverse, change)
+        if self._common is not None:
+            self._common.add(score, inverse, change)
         self.added += 1
 
 
@@ -110,36 +118,58 @@ class _Way:
     def variance(self, size: int) -> FloatArray:
         return np.diag(self.covariance)[:size] * (self.count / max(self.count - 1, 1))
 
-    def add(
-        self,
-        code: int,
-        score: FloatArray,
-        inverse: FloatArray,
-        place: tuple[int, int, int],
-        into: FloatArray,
-        shrink: FloatArray,
-    ) -> None:
-        """The sandwich V = A M A with the vote in it, by one product of narrow matrices.
-
-        The inverse changes by A' = A - B C B' with B = A U, U the vote's parameters, so A M B = V U; and the outer
-        product of the vote's cluster is replaced in M.
-        """
+    def add(self, code: int, score: FloatArray, inverse: FloatArray, change: "_Change") -> None:
+        """The vote joins its cluster, whose outer product in the meat is replaced."""
         if code >= len(self.scores):
             more = max(code + 1, 2 * len(self.scores))
             self.scores = np.concatenate([self.scores, np.zeros((more - len(self.scores), len(score)))])
         self.count = max(self.count, code + 1)
-        a, b, size = place
-        v = self.covariance
-        across = np.concatenate([(v[:, a] - v[:, b])[:, None], v[:, size:]], axis=1)
+        moves = inverse @ np.stack([self.scores[code] + score, self.scores[code]], axis=1)
+        self.scores[code] += score
+        change.apply(self.covariance, moves, (1.0, -1.0))
+
+
+class _Common:
+    """The sandwich of what two kinds of clusters have in common, each vote taken as a cluster of its own."""
+
+    def __init__(self, fit: BradleyTerry, votes: Comparisons, inverse: FloatArray) -> None:
+        every = np.arange(len(votes), dtype=np.int32)
+        meat = cluster_tables(fit, votes, every, np.ones(len(votes)), draws=0, seed=0).meat
+        self.covariance = inverse @ meat @ inverse
+
+    def variance(self, size: int) -> FloatArray:
+        return np.diag(self.covariance)[:size]
+
+    def add(self, score: FloatArray, inverse: FloatArray, change: "_Change") -> None:
+        change.apply(self.covariance, (inverse @ score)[:, None], (1.0,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """How a vote changes the inverse: A' = A - B C B' with B = A U, U the vote's parameters."""
+
+    place: tuple[int, int, int]
+    """Index of model A, of model B, and of the first parameter of the outcome model."""
+    into: FloatArray
+    """(P, r) B."""
+    shrink: FloatArray
+    """(r, r) C."""
+
+    def apply(self, covariance: FloatArray, moves: FloatArray, signs: tuple[float, ...]) -> None:
+        """V = A M A becomes A' (M + outer products) A', by one product of narrow matrices; A M B = V U.
+
+        Args:
+            covariance: (P, P) V, changed in place.
+            moves: (P, s) A' times each vector whose outer product joins or leaves the meat.
+            signs: 1 for those that join, -1 for those that leave.
+        """
+        a, b, size = self.place
+        shrink, rank = self.shrink, len(self.shrink)
+        across = np.concatenate([(covariance[:, a] - covariance[:, b])[:, None], covariance[:, size:]], axis=1)
         middle = shrink @ np.concatenate([(across[a] - across[b])[None, :], across[size:]]) @ shrink
-        before = self.scores[code]
-        after = before + score
-        moves = inverse @ np.stack([after, before], axis=1)
-        self.scores[code] = after
-        rank = len(shrink)
-        core = np.zeros((2 * rank + 2, 2 * rank + 2))
+        core = np.zeros((2 * rank + len(signs), 2 * rank + len(signs)))
         core[:rank, :rank] = (middle + middle.T) / 2
         core[:rank, rank : 2 * rank] = core[rank : 2 * rank, :rank] = -shrink
-        core[-2, -2], core[-1, -1] = 1.0, -1.0
-        wide = np.concatenate([into, across, moves], axis=1)
-        v += (wide @ core) @ wide.T
+        core[2 * rank :, 2 * rank :] = np.diag(signs)
+        wide = np.concatenate([self.into, across, moves], axis=1)
+        covariance += (wide @ core) @ wide.T
