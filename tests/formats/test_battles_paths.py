@@ -240,7 +240,7 @@ def test_types_of_parquet_are_kept(tmp_path, monkeypatch):
 
 def test_two_values_with_one_hash_are_doubted():
     with pytest.raises(Doubt, match="same hash"):
-        tables._from_hashes(np.array([3, 3, 5], dtype=np.uint64), 3)
+        tables._hashed("", np.array([3, 5, 3], dtype=np.uint64), np.array(["x", "y", "z"]))
 
 
 def test_what_is_no_rectangle_is_left_to_the_other_reader(tmp_path):

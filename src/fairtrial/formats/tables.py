@@ -136,17 +136,20 @@ class Table:
             return _Part(f"{column}::DOUBLE", None)
         # Empty texts are no labels; other types are told apart by their text and keep their values as labels.
         text = f"nullif({column}::VARCHAR, '')"
+        value = "" if type_ == "VARCHAR" else f", any_value({column}) AS value"
         self._all(
-            f"CREATE TEMP TABLE {name} AS SELECT {text} AS label, any_value({column}) AS value "  # noqa: S608
+            f"CREATE TEMP TABLE {name} AS SELECT {text} AS label{value} "  # noqa: S608
             f"FROM {self.source} WHERE {text} IS NOT NULL GROUP BY 1"
         )
+        kept = "value" if value else "label"
         count = int(self._all(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608
-        if want.kind is Kind.GROUP and count > _ENUM:
-            return _Part(f"CASE WHEN {text} IS NOT NULL THEN hash({text}) END", count)
+        if count > _ENUM:
+            found = self._all(f"SELECT hash(label) AS hash, {kept} AS value FROM {name}").fetchnumpy()  # noqa: S608
+            return _hashed(f"CASE WHEN {text} IS NOT NULL THEN hash({text}) END", found["hash"], found["value"])
         if not count:
             return _Part("0::UTINYINT", (None,))
         self._all(f"CREATE TYPE {name}_type AS ENUM (SELECT label FROM {name} ORDER BY label)")  # noqa: S608
-        labels = self._all(f"SELECT value FROM {name} ORDER BY label").fetchall()  # noqa: S608
+        labels = self._all(f"SELECT {kept} FROM {name} ORDER BY label").fetchall()  # noqa: S608
         code = f"coalesce(enum_code({text}::{name}_type)::{_narrow(count)}, {count})"
         return _Part(code, (*(label for (label,) in labels), None))
 
@@ -165,28 +168,29 @@ class _Part:
 
     sql: str
     """Empty for what is counted outside."""
-    labels: tuple[object, ...] | int | None
-    """The labels of its codes, how many distinct hashes there must be, or None for numbers."""
+    labels: tuple[object, ...] | None
+    """The labels of its codes; None for numbers."""
+    hashes: Any = None
+    """Sorted hashes of the labels, where hashes come out instead of codes."""
 
     def column(self, found: Any) -> Column:
         if self.labels is None:
             return np.ma.filled(found.astype(np.float64), np.nan)
-        if isinstance(self.labels, int):
-            return _from_hashes(found, self.labels)
-        return Coded(labels=self.labels, codes=np.asarray(found))
+        if self.hashes is None:
+            return Coded(labels=self.labels, codes=np.asarray(found))
+        empty = np.ma.getmaskarray(found)
+        codes = np.searchsorted(self.hashes, np.ma.getdata(found)).astype(np.int32)
+        codes[empty] = len(self.labels) - 1
+        return Coded(labels=self.labels, codes=codes)
 
 
-def _from_hashes(found: Any, distinct: int) -> Coded:
-    """Codes of hashed values, of which there must be as many as there are values: then no two share one."""
-    empty = np.ma.getmaskarray(found)
-    hashes, codes = np.unique(np.ma.getdata(found), return_inverse=True)
-    hashes_used = len(np.unique(codes[~empty])) if empty.any() else len(hashes)
-    if hashes_used != distinct:
+def _hashed(sql: str, hashes: Any, labels: Any) -> _Part:
+    """A column of many labels, whose hashes must all differ."""
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    if (hashes[1:] == hashes[:-1]).any():
         raise Doubt("two of its values have the same hash")
-    codes = codes.astype(np.int32)
-    codes[empty] = len(hashes)
-    labels: tuple[object, ...] = tuple(range(len(hashes)))
-    return Coded(labels=(*labels, None) if empty.any() else labels, codes=codes)
+    return _Part(sql, (*labels[order].tolist(), None), hashes)
 
 
 @contextmanager

@@ -5,14 +5,17 @@ from fairtrial.ranking.face import board_json
 from fairtrial.ranking.live import LiveBoard
 from fairtrial.ranking.scores import SCORE_MARGIN, score_board
 from fairtrial.ranking.sources import as_battles
+from fairtrial.ranking.win_rates import WinRate, win_rates
 
 __all__ = [
     "RATING_MARGIN",
     "SCORE_MARGIN",
     "LiveBoard",
+    "WinRate",
     "as_battles",
     "board_json",
     "rank",
     "rank_by",
     "score_board",
+    "win_rates",
 ]
