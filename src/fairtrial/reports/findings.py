@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from fairtrial.core import Board, BoardModel, Difference, Report
 from fairtrial.core.flow import Params
 from fairtrial.reports.marks import visible
+from fairtrial.reports.refusals import in_words
 from fairtrial.reports.typeset import count, interval, number
 from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
@@ -177,17 +178,17 @@ def cannot_be_said(board: Board | None) -> list[Sentence | str]:
     """What stays open: inconclusive comparisons, the board's scope, its refusals, simulated contestants."""
     if board is None:
         return []
-    unsaid: list[Sentence | str] = [*_undecided(board)]
+    unsaid: list[Sentence | str] = [*undecided(board)]
     if board.scope != _WIDEST and not (board.evidence == "judge" and board.refusals):  # its refusals say it
         unsaid.append(scope(board))
-    unsaid.extend(visible(refusal) for refusal in refusals(board))
+    unsaid.extend(map(in_words, refusals(board)))
     simulated = [row.name for row in board.models if row.simulated]
     if simulated:
         unsaid.append(sentence("verdict.sim", names=names(simulated)))
     return unsaid
 
 
-def _undecided(board: Board) -> list[Sentence]:
+def undecided(board: Board) -> list[Sentence]:
     """How many comparisons are inconclusive, and which of them needs the fewest further items."""
     among = comparisons(board)
     unsure = [item for item in among if item.verdict == "inconclusive"]

@@ -18,7 +18,7 @@ from fairtrial.reports.marks import visible
 from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.refusals import in_words
 from fairtrial.reports.terminal import bullet, print_board
-from fairtrial.reports.typeset import decimal, number, percent, places
+from fairtrial.reports.typeset import fixed, number, percent, places
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
 _QUIET, _ACCENT, _HEAD = "dim", "bold cyan", "bold"
@@ -59,7 +59,7 @@ def _print_one(board: Board, console: Console, lang: Language, *, title: str) ->
 
 def _decided(board: Board) -> list[Sentence]:
     found = accounts.separation(board)
-    return [] if found is None else [found]
+    return [*([] if found is None else [found]), *findings.undecided(board)]
 
 
 def _limits(board: Board) -> list[Sentence | str]:
@@ -188,7 +188,7 @@ def _print_agreement(found: dict[str, Any], console: Console, lang: Language) ->
         table.add_column(say(head, lang), justify="right")
     for row in rows if few else rows[:_LOWEST]:
         table.add_row(
-            Text(visible(row["name"], _NAME)), Text(decimal(row["kappa"])), Text(decimal(row["se"])), str(row["units"])
+            Text(visible(row["name"], _NAME)), Text(fixed(row["kappa"])), Text(fixed(row["se"])), str(row["units"])
         )
     console.print(table)
     console.print(Text(say("agree.few", lang), style=_QUIET))

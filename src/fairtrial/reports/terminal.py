@@ -17,6 +17,7 @@ from fairtrial.core.flow import Interval, Params
 from fairtrial.reports import findings
 from fairtrial.reports.accounts import level_of
 from fairtrial.reports.marks import visible
+from fairtrial.reports.refusals import in_words
 from fairtrial.reports.typeset import cost, cost_unit, estimate_of, interval, number, places
 from fairtrial.reports.words import Language, Sentence, known, say, sentence
 
@@ -49,8 +50,8 @@ def print_board(board: Board, console: Console, *, title: str = "", scope: bool 
     else:
         console.print(Text(say("no_evidence", lang), style=_QUIET))
     if scope:
-        for line in [say(findings.scope(board), lang), *map(visible, findings.refusals(board))]:
-            bullet(console, line, style=_QUIET)
+        for line in [findings.scope(board), *map(in_words, findings.refusals(board))]:
+            bullet(console, _say(line, lang), style=_QUIET)
     for line in _small_print(board, lang):
         bullet(console, line, style=_QUIET)
 
@@ -219,7 +220,7 @@ def shown_name(row: BoardModel, lang: Language) -> Text:
 
 def _small_print(board: Board, lang: Language) -> list[str]:
     """What no table shows: refusals about ratings beside scores, and votes left out."""
-    lines = [f"{say('board.asides', lang)}: {visible(refusal)}" for refusal in findings.asides(board)]
+    lines = [f"{say('board.asides', lang)}: {_say(in_words(refusal), lang)}" for refusal in findings.asides(board)]
     excluded = ", ".join(f"{n} × {_say(known('vote', reason), lang)}" for reason, n in board.excluded.items())
     return [*lines, f"{say('board.excluded', lang)}: {excluded}"] if excluded else lines
 

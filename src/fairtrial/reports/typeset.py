@@ -25,6 +25,11 @@ def decimal(value: float, digits: int = 2, *, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
+def fixed(value: float, decimals: int = 2) -> str:
+    """A number for a column of numbers; a true minus sign."""
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
 def percent(share: float) -> str:
     """``38%`` of a share 0 … 1."""
     return f"{100 * share:.3g}%"
