@@ -5,7 +5,7 @@ A vote between models a and b by rater r on prompt p goes by the latent differen
     d = theta_a - theta_b + u_ra - u_rb + v_pa - v_pb + beta'x + gamma (1 if a was shown first, else -1)
 
 with u ~ N(0, rater_taste^2) and v ~ N(0, prompt_taste^2), independent between raters, prompts and models, x the features
-of a's answer less those of b's, and a law that turns d into an outcome. Pairs are uniform.
+of a's answer less those of b's, and a law that turns d into an outcome. Pairs are uniform but for a newcomer's.
 """
 
 from collections.abc import Iterator
@@ -47,6 +47,8 @@ class VoteRegime:
     prompt_skew: float = 0.0
     equal: bool = False
     """All models equally strong; else blocks of three that are."""
+    newcomer: float = 1.0
+    """How often the last model is paired, in shares of the others'."""
     law: str = "davidson"
     """What draws the votes: davidson, rao-kupper, graded."""
     ties: str = "davidson"
@@ -80,6 +82,13 @@ class VoteRegime:
         return tuple(f"m{k:02}" for k in range(self.models))
 
     @property
+    def pairing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Models a < b of each pair, and how often it is drawn."""
+        first, second = np.triu_indices(self.models, 1)
+        share = np.where(second == self.models - 1, self.newcomer, 1.0)
+        return first, second, share / share.sum()
+
+    @property
     def theta(self) -> np.ndarray:
         """(K,) strengths: blocks of exactly tied models, so that any separation inside a block is false."""
         if self.equal:
@@ -104,8 +113,9 @@ def outcome_chances(regime: VoteRegime, d: np.ndarray) -> np.ndarray:
 def draw(regime: VoteRegime, rng: np.random.Generator) -> Battles:
     """Votes of raters and prompts drawn afresh."""
     size, count = regime.models, regime.votes
-    a = rng.integers(0, size, count)
-    b = (a + 1 + rng.integers(0, size - 1, count)) % size
+    first, second, often = regime.pairing
+    pair, turned = rng.choice(len(first), count, p=often), rng.integers(0, 2, count)
+    a, b = np.where(turned, second[pair], first[pair]), np.where(turned, first[pair], second[pair])
     rater = _shared_out(regime.raters or 1, regime.rater_skew, count, rng)
     prompt = _shared_out(regime.prompts, regime.prompt_skew, count, rng) if regime.prompts else np.arange(count)
     prompts = regime.prompts or count
@@ -174,13 +184,13 @@ class Target:
 
 
 def target(regime: VoteRegime, *, nodes: int = 13, taste_nodes: int = 41) -> Target:
-    """The projection of the population under uniform pairs (rule 7 of the design), by Gauss-Hermite quadrature.
+    """The projection of the population under its pairs (rule 7 of the design), by Gauss-Hermite quadrature.
 
     Expected votes, as fractions, go through the same fit as real ones: tastes are integrated out of the chances, and
     each point of the covariates' distribution is a vote weighted by its mass. Where the law is not the model fitted, or
     tastes flatten it, this is not the planted truth; it is what the intervals are about.
     """
-    first, second = np.triu_indices(regime.models, 1)
+    first, second, often = regime.pairing
     theta, means = regime.theta, _length_means(regime)
     spread = np.sqrt(2 * (regime.rater_taste**2 + regime.prompt_taste**2))
     taste, mass = hermite(taste_nodes if spread else 1)
@@ -192,7 +202,9 @@ def target(regime: VoteRegime, *, nodes: int = 13, taste_nodes: int = 41) -> Tar
         d = theta[first] - theta[second] + sum(e * v for e, v in zip(regime.planted, values, strict=True))
         chance = (outcome_chances(regime, d[:, None] + spread * taste) * mass).sum(axis=2)
         for code, share in enumerate(chance):
-            for column, part in zip(columns, (first, second, np.full(len(first), code), weight * share), strict=False):
+            for column, part in zip(
+                columns, (first, second, np.full(len(first), code), weight * often * share), strict=False
+            ):
                 column.append(part)
             for column, part in zip(columns[4:], values, strict=True):
                 column.append(part)

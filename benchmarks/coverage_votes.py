@@ -20,6 +20,8 @@ _PROMPTS = VoteRegime(name="", prompts=40, votes=1800, prompt_taste=0.6)
 TWO_WAY = tuple(
     replace(_CROSSED, name=name, **changes)
     for name, changes in {
+        "6 raters, 40 prompts": {"raters": 6, "prompts": 40, "votes": 1200},
+        "15 heavy-tailed raters (rank^-1), 200 prompts": {"raters": 15, "rater_skew": 1.0, "votes": 1500},
         "15 raters, 40 prompts": {"raters": 15, "prompts": 40, "votes": 1200},
         "15 raters, 200 prompts": {"raters": 15, "votes": 1500},
         "40 raters, 40 prompts": {"raters": 40, "prompts": 40, "votes": 2000},
@@ -27,6 +29,13 @@ TWO_WAY = tuple(
         "40 heavy-tailed raters (rank^-0.7), 200 prompts": {"raters": 40, "rater_skew": 0.7, "votes": 2000},
         "200 heavy-tailed raters (rank^-0.7), 200 prompts": {"rater_skew": 0.7, "votes": 4000},
         "200 heavy-tailed raters (rank^-1), 200 prompts": {"rater_skew": 1.0, "votes": 4000},
+        "80 heavy-tailed raters (rank^-0.7), 200 prompts": {"raters": 80, "rater_skew": 0.7, "votes": 3000},
+        "2,000 heavy-tailed raters (rank^-1), 200 prompts": {"raters": 2000, "rater_skew": 1.0, "votes": 6000},
+        "2,000 heavy-tailed raters (rank^-0.8), 200 prompts": {"raters": 2000, "rater_skew": 0.8, "votes": 6000},
+        "600 prompts of unequal weight (rank^-0.8)": {"prompts": 600, "prompt_skew": 0.8, "prompt_taste": 0.6},
+        "40 raters, 40 prompts, 8,000 votes": {"raters": 40, "prompts": 40, "votes": 8000},
+        "a newcomer with a tenth of the votes": {"newcomer": 0.1},
+        "40 raters, a newcomer with a tenth of the votes": {"raters": 40, "newcomer": 0.1, "votes": 2000},
         "40 raters, a prompt of its own each vote": {"raters": 40, "prompts": 0, "votes": 2000},
         "124 raters, 13 prompts, 20 models": {"models": 20, "raters": 124, "prompts": 13, "votes": 9000},
         "200 raters, 200 prompts, no tastes": {"rater_taste": 0.0, "prompt_taste": 0.0},

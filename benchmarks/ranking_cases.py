@@ -19,30 +19,37 @@ import ranking_common as common
 # The engine: everything that knows its interface --------------------------------------------------------------------
 
 
-def encoded(folder: Path, *names: str) -> Any:
+def encoded(folder: Path, *names: str, features: bool = False) -> Any:
     """Votes from encoded columns; `names` are further columns (rater, prompt). Nothing is computed here."""
     from fairtrial.stats import Battles
 
     a, b, outcome = common.votes(folder)
-    further = {name: common.column(folder, name) for name in names}
+    further = {name: common.column(folder, name).astype("int32") for name in names}
+    x = common.column(folder, "x").T.copy() if features else ()
     return Battles(
         names=tuple(common.NAMES),
-        **{name: values.astype("int64") for name, values in {"a": a, "b": b, "outcome": outcome, **further}.items()},
+        a=a.astype("uint8"),
+        b=b.astype("uint8"),
+        outcome=outcome.astype("int8"),
+        features={f"x{k}": column for k, column in enumerate(x)},
+        **further,
     )
 
 
-def fit(battles: Any, ties: str) -> Any:
+def fit(battles: Any, ties: str, control: tuple[str, ...] = ()) -> Any:
     """Columns to a fit: counting included."""
-    from fairtrial.stats import fit_bradley_terry
+    from fairtrial.stats import Comparisons
+    from fairtrial.stats import fit as maximum_likelihood
 
-    return fit_bradley_terry(battles.cells(), ties=ties)
+    return maximum_likelihood(Comparisons.of(battles, control=control), ties=ties)
 
 
-def clustered(battles: Any, found: Any) -> Any:
-    """The covariance clustered by rater, after the fit."""
-    from fairtrial.stats import clustered_covariance
+def clustered(battles: Any, found: Any, way: str = "rater") -> Any:
+    """The covariance clustered by rater, or unclustered (``prompt`` where no prompts are known), after the fit."""
+    from fairtrial.stats import Comparisons, clustered_covariance
 
-    return clustered_covariance(found, battles, battles.clusters("rater"))
+    votes = Comparisons.of(battles, control=found.controls)
+    return clustered_covariance(found, votes, battles.clusters(way))
 
 
 def open_places(found: Any, covariance: Any) -> Any:
@@ -55,14 +62,32 @@ def open_places(found: Any, covariance: Any) -> Any:
 
 def fit_covariates(folder: Path) -> Any:
     """(prepared input, function of it that fits half wins with 8 covariates and its sandwich): theta, beta."""
-    del folder
-    raise common.NotThereError("no fit with covariates in the engine yet")
+    battles = encoded(folder, features=True)
+
+    def work(given: Any) -> tuple[Any, Any]:
+        found = fit(given, "half", tuple(given.features))
+        clustered(given, found, "prompt")
+        return found.theta, found.beta
+
+    return battles, work
 
 
 def one_more_vote(folder: Path) -> Any:
     """(state of a fitted board, function of it and a vote (a, b, outcome) that returns ratings and standard errors)."""
-    del folder
-    raise common.NotThereError("no update by one vote in the engine yet")
+    from fairtrial.stats import Comparisons, Running, uncertainty
+
+    battles = encoded(folder, "rater", "prompt")
+    votes, found = Comparisons.of(battles), fit(battles, "davidson")
+    clusters = {name: battles.clusters(name) for name in ("rater", "prompt")}
+    state = Running(found, votes, clusters, uncertainty(found, votes, clusters))
+    raters, prompts = battles.rater.tolist(), battles.prompt.tolist()
+
+    def work(running: Any, vote: tuple[int, int, int]) -> tuple[Any, Any]:
+        place = running.added % len(raters)
+        running.add(*vote, {"rater": raters[place], "prompt": prompts[place]})
+        return running.theta, running.standard_errors
+
+    return state, work
 
 
 # Cases --------------------------------------------------------------------------------------------------------------
@@ -244,9 +269,68 @@ def oracle_choix_no_ties(folder: Path) -> float:
     return max(common.error_points(board, found) for board in boards)
 
 
+def oracle_covariates(folder: Path) -> float:
+    """Statsmodels: binomial GLM with two covariates and who was shown first: 20 models, 5,000 votes; coefficients too."""
+    del folder
+    import numpy as np
+    import statsmodels.api as sm
+
+    found, oracle, _ = _with_covariates(sm)
+    theta = common.error_points(np.append(0, oracle.params[:19]), found.theta)
+    return max(theta, float(common.SCALE * abs(oracle.params[19:] - found.beta).max()))
+
+
+def oracle_errors(folder: Path) -> float:
+    """Statsmodels: cluster-robust standard errors (CR0) of the same fit, of differences to model 0 and coefficients."""
+    del folder
+    import numpy as np
+    import statsmodels.api as sm
+
+    from fairtrial.stats import Comparisons, clustered_covariance
+
+    found, oracle, battles = _with_covariates(sm)
+    votes = Comparisons.of(battles, control=found.controls)
+    ours = clustered_covariance(found, votes, battles.rater, guarded=False)
+    count = ours.clusters
+    own = np.diag(ours.covariance)
+    gaps = (own + own[0] - 2 * ours.covariance[0])[1:]
+    errors = np.sqrt(np.append(gaps, np.diag(ours.beta)) * (count - 1) / count)
+    return float(common.SCALE * abs(errors - oracle.bse).max())
+
+
+def _with_covariates(sm: Any) -> tuple[Any, Any, Any]:
+    import numpy as np
+
+    from fairtrial.stats import Battles
+
+    a, b, outcome = drawn_votes(20, 5000, 3)
+    rng = np.random.default_rng(4)
+    features = {"x0": rng.normal(0, 1, len(a)), "x1": 100 * rng.normal(0.3, 1, len(a))}
+    order = rng.integers(0, 2, len(a))
+    battles = Battles(
+        names=tuple(common.NAMES[:20]),
+        a=a,
+        b=b,
+        outcome=outcome,
+        rater=rng.integers(0, 600, len(a)),
+        order=order,
+        features=features,
+    )
+    design = np.zeros((len(a), 20))
+    design[np.arange(len(a)), a], design[np.arange(len(a)), b] = 1, -1
+    # Differences to model 0: its column is left out, so parameters are theta_k - theta_0.
+    columns = np.column_stack([design[:, 1:], *features.values(), 1 - 2 * order])
+    groups = {"groups": battles.rater, "use_correction": False}
+    model = sm.GLM(outcome / 2, columns, family=sm.families.Binomial())
+    oracle = model.fit(tol=1e-14, maxiter=100, cov_type="cluster", cov_kwds=groups)
+    return fit(battles, "half", (*features, "position")), oracle, battles
+
+
 ORACLES = {
     "statsmodels binomial GLM, half wins, 20 models, 5,000 votes": oracle_half,
     "statsmodels Poisson GLM, Davidson, 20 models, 5,000 votes": oracle_davidson,
+    "statsmodels binomial GLM with covariates and position, 20 models": oracle_covariates,
+    "statsmodels cluster-robust standard errors of that fit, 600 raters": oracle_errors,
     "choix ILSR, half wins, 200 models": oracle_choix,
     "choix ILSR and MM, no ties, 200 models": oracle_choix_no_ties,
 }

@@ -25,7 +25,7 @@ CELLS = st.one_of(
     ),
     st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=8),
 )
-FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def same(one, two):

@@ -10,7 +10,7 @@ import pytest
 from fairtrial.core import BadInput, IntegrityError, canonical_json
 from fairtrial.reports import write_html
 from fairtrial.reports.evidence import Evidence
-from fairtrial.reports.page import _static
+from fairtrial.reports.sheet import static as _static
 from fairtrial.reports.samples import pack
 
 

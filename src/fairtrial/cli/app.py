@@ -161,23 +161,60 @@ def _dollars(usd: float | None) -> str:
 
 @app.command()
 def rank(
-    file: Annotated[Path | None, typer.Argument(help="Battles: CSV, JSONL or Parquet, one row a vote.")] = None,
-    lab: Annotated[Path | None, typer.Option("--lab", help="Rank the judges' votes of a lab's latest report.")] = None,
-    ties: Annotated[Literal["davidson", "half"], typer.Option(help="Model of ties.")] = "davidson",
-    cluster: Annotated[str, typer.Option(help="What votes are clustered by.")] = "prompt",
-    seed: Annotated[int, typer.Option(help="Seed of the simultaneous intervals.")] = 0,
+    file: Annotated[
+        Path | None, typer.Argument(help="Battles: CSV, TSV, JSONL, JSON or Parquet, also gzipped; one row a vote.")
+    ] = None,
+    lab: Annotated[Path | None, typer.Option("--lab", help="Rank the votes of a lab's latest report.")] = None,
+    ties: Annotated[
+        Literal["davidson", "half", "rao-kupper", "auto"],
+        typer.Option(help="Model of ties; auto takes the one that predicts best."),
+    ] = "davidson",
+    graded: Annotated[bool, typer.Option("--graded", help="Use grades (-2 … 2) by a cumulative link.")] = False,
+    control: Annotated[
+        str, typer.Option(help="Effects to take out: length,position,relative:NAME … (features of the file).")
+    ] = "",
+    cluster: Annotated[
+        str, typer.Option(help="What was sampled: rater,prompt or one of them.", show_default="what the votes name")
+    ] = "",
+    by: Annotated[str, typer.Option(help="A board for each value of this column, too.")] = "",
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only these votes; repeatable.")
+    ] = None,
+    kind: Annotated[
+        Literal["human", "scorer", "judge"] | None,
+        typer.Option(help="Kind of evidence.", show_default="people's votes where there are any"),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Smallest difference that matters, in rating points.", show_default="35")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Error rate of the board.")] = 0.05,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
+    draws: Annotated[int, typer.Option(min=100, help="Draws behind the simultaneous intervals.")] = 4000,
+    agreement: Annotated[bool, typer.Option("--agreement", help="How far raters agree, too.")] = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Who beat whom, too.")] = False,
+    out: Annotated[
+        list[Path] | None, typer.Option(help="Save the board as .svg, .png, .html or .json; repeatable.")
+    ] = None,
+    lang: Annotated[Literal["en", "ko"] | None, typer.Option(help="Language of text and pictures.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Rank models from votes, with honest uncertainty; refuse what the votes do not support."""
-    from fairtrial.cli.ranking import rank_file, rank_lab
+    from fairtrial.cli.ranking import Request, from_file, from_lab, rank_votes, show_lab
     from fairtrial.core import BadInput
 
     if (file is None) == (lab is None):
         raise BadInput("give a battle file, or --lab DIR.", next_step="Try: fairtrial rank votes.csv")
+    request = Request(
+        kind=kind, ties=ties, graded=graded, control=control, cluster=cluster, by=by, where=tuple(where or ()),
+        alpha=alpha, margin=margin, draws=draws, seed=seed, agreement=agreement, matrix=matrix, out=tuple(out or ()),
+        lang=lang, json=json,
+    )  # fmt: skip
     if file is not None:
-        rank_file(file, ties=ties, cluster=tuple(cluster.split(",")), seed=seed, json=json)
+        rank_votes(from_file(file, request), request)
+    elif lab is not None and request.plain:
+        show_lab(lab, request)
     elif lab is not None:
-        rank_lab(lab, json=json)
+        rank_votes(from_lab(lab, request), request)
 
 
 @app.command()

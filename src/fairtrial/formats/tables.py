@@ -170,27 +170,27 @@ class _Part:
     """Empty for what is counted outside."""
     labels: tuple[object, ...] | None
     """The labels of its codes; None for numbers."""
-    hashes: Any = None
-    """Sorted hashes of the labels, where hashes come out instead of codes."""
+    order: Any = None
+    """The labels' order by hash, where hashes come out instead of codes."""
 
     def column(self, found: Any) -> Column:
         if self.labels is None:
             return np.ma.filled(found.astype(np.float64), np.nan)
-        if self.hashes is None:
+        if self.order is None:
             return Coded(labels=self.labels, codes=np.asarray(found))
-        empty = np.ma.getmaskarray(found)
-        codes = np.searchsorted(self.hashes, np.ma.getdata(found)).astype(np.int32)
-        codes[empty] = len(self.labels) - 1
+        # Every label is in some row, so the sorted distinct hashes of the rows are those of the labels.
+        filled = ~np.ma.getmaskarray(found)
+        codes = np.full(len(found), len(self.labels) - 1, dtype=np.int32)
+        codes[filled] = self.order[np.unique(np.ma.getdata(found)[filled], return_inverse=True)[1]]
         return Coded(labels=self.labels, codes=codes)
 
 
 def _hashed(sql: str, hashes: Any, labels: Any) -> _Part:
     """A column of many labels, whose hashes must all differ."""
     order = np.argsort(hashes)
-    hashes = hashes[order]
-    if (hashes[1:] == hashes[:-1]).any():
+    if (hashes[order[1:]] == hashes[order[:-1]]).any():
         raise Doubt("two of its values have the same hash")
-    return _Part(sql, (*labels[order].tolist(), None), hashes)
+    return _Part(sql, (*labels.tolist(), None), order)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import fairtrial
 from fairtrial.content import resolve
 from fairtrial.core import BadInput, IntegrityError, Interrupted, ModelError, PromptSet, Report, from_json, to_json
 from fairtrial.core.canonical import to_plain
+from fairtrial.lab.votes import vote_columns
 from fairtrial.models import open_provider
 from fairtrial.provenance import PublicKey, SigningKey, Verdict, sign_directory, verify
 from fairtrial.runs import Plan, Progress, Silent, Trial, plan_trial, read_trial, run_trial, summarise
@@ -192,6 +193,20 @@ class Lab:
                 next_step=f"There: {known}." if known else "Make one: fairtrial run TRIAL.toml",
             )
         return found[0], load_report(found[0])
+
+    def votes(self, name: str | None = None) -> dict[str, list[Any]]:
+        """The votes of a report as the columns of a battle file, for `ranking.rank`; see `lab.votes`.
+
+        Args:
+            name: As for `report`.
+
+        Raises:
+            BadInput: No such report.
+            NoConclusion: It has no votes.
+            IntegrityError: Its evidence is damaged.
+        """
+        directory, report = self.report(name)
+        return vote_columns(directory, report)
 
     def rewrite(self, name: str | None = None) -> Path:
         """Render a report's pictures and page anew from its evidence, and sign it again.

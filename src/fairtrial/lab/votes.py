@@ -1,19 +1,29 @@
-"""The votes of a lab's report as the columns of a battle file, so that they can be ranked in any way. Read `columns`."""
+"""The votes of a lab's report as the columns of a battle file, so that they can be ranked in any way.
 
-from collections.abc import Iterator, Sequence
+Read `vote_columns` first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fairtrial.core import IntegrityError, NoConclusion, Report
+from fairtrial.reports.evidence import BattleRow, Evidence, PromptRow, ResponseHead, VoteRow
 
 _WINNERS = {1: "model_a", 0: "tie", -1: "model_b"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer(ResponseHead):
+    """Whose answer it was, and its style."""
 
-def columns(directory: Path, report: Report) -> dict[str, list[Any]]:
-    """One row a vote: the columns of a battle file, ``category``, ``language`` and the features of both answers' style.
+    name: str = ""
+    style: dict[str, float] = field(default_factory=dict)
+
+
+def vote_columns(directory: Path, report: Report) -> dict[str, list[Any]]:
+    """One row a vote: the columns of a battle file, ``category``, ``language``, and features of both answers' style.
 
     Votes of judges that are on trial are left out: their battles were chosen by the references' outcome, so they say
     how good the judge is and not who is better.
@@ -26,24 +36,24 @@ def columns(directory: Path, report: Report) -> dict[str, list[Any]]:
         NoConclusion: There are no such votes.
         IntegrityError: A line of the evidence is damaged, or names something that is not there.
     """
+    evidence = Evidence(directory=directory)
     on_trial = {card["evaluator"] for card in report.judges if card.get("on_trial")}
-    votes = [row for row in _rows(directory / "votes.jsonl") if row["evaluator"] not in on_trial]
+    votes = [vote for vote in evidence.rows("votes", VoteRow) if vote.evaluator not in on_trial]
     if not votes:
         raise NoConclusion(
             "the report has no votes to rank by" + (", except those of judges on trial." if on_trial else "."),
             where=str(directory),
-            next_step="Give its trial file [battles] and a judge, or rank a battle file: fairtrial rank votes.csv",
+            next_step="Give the trial file [battles] and a judge that votes, or rank a battle file.",
         )
-    battles = {row["id"]: row for row in _rows(directory / "battles.jsonl")}
-    styles = {row["id"]: row.get("style") or {} for row in _rows(directory / "responses.jsonl")}
-    prompts = {row["id"]: row for row in _rows(directory / "prompts.jsonl")}
-    names = {card["id"]: card["name"] for card in report.contestants}
-    features = sorted({name for style in styles.values() for name in style})
+    battles = {battle.id: battle for battle in evidence.rows("battles", BattleRow)}
+    prompts = {prompt.id: prompt for prompt in evidence.rows("prompts", PromptRow)}
+    answers = {answer.id: answer for answer in evidence.rows("responses", _Answer)}
+    features = sorted({name for answer in answers.values() for name in answer.style})
     try:
-        rows = [_row(vote, battles[vote["battle"]], names, prompts, styles, features) for vote in votes]
+        rows = [_row(vote, battles[vote.battle], prompts, answers, features) for vote in votes]
     except KeyError as missing:
         raise IntegrityError(
-            f"the votes name {missing}, which is not part of the evidence.",
+            f"the votes lead to {missing}, which is not part of the evidence.",
             where=str(directory),
             next_step=f"Try: fairtrial verify {directory}",
         ) from missing
@@ -51,46 +61,28 @@ def columns(directory: Path, report: Report) -> dict[str, list[Any]]:
 
 
 def _row(
-    vote: dict[str, Any],
-    battle: dict[str, Any],
-    names: dict[str, str],
-    prompts: dict[str, Any],
-    styles: dict[str, dict[str, float]],
+    vote: VoteRow,
+    battle: BattleRow,
+    prompts: Mapping[str, PromptRow],
+    answers: Mapping[str, _Answer],
     features: Sequence[str],
 ) -> dict[str, Any]:
-    grade = vote.get("grade")
-    graded = vote["status"] == "graded"
-    prompt = prompts[battle["prompt"]]
-    row = {
-        "model_a": names[battle["contestant_a"]],
-        "model_b": names[battle["contestant_b"]],
-        "winner": _WINNERS[(grade > 0) - (grade < 0)] if graded else vote["status"],
+    a, b, prompt = answers[battle.a], answers[battle.b], prompts[battle.prompt]
+    graded = vote.status == "graded" and vote.grade is not None
+    grade = vote.grade or 0
+    row: dict[str, Any] = {
+        "model_a": a.name,
+        "model_b": b.name,
+        "winner": _WINNERS[(grade > 0) - (grade < 0)] if graded else vote.status,
         "grade": grade if graded else None,
-        "question_id": battle["prompt"],
-        "rater": vote["evaluator"],
-        "evaluator": vote["evaluator"],
-        "evaluator_kind": vote["kind"],
-        "order": vote.get("order", "ab"),
-        "category": (prompt.get("tags") or [""])[0],
-        "language": prompt.get("language") or "",
+        "question_id": prompt.id,
+        "rater": vote.evaluator,
+        "evaluator": vote.evaluator,
+        "evaluator_kind": vote.kind,
+        "order": vote.order,
+        "category": prompt.tags[0] if prompt.tags else None,
+        "language": prompt.language or None,
     }
     for name in features:
-        row |= {f"feature_{name}_{side}": styles[battle[side]].get(name, 0) for side in "ab"}
+        row |= {f"feature_{name}_a": a.style.get(name, 0), f"feature_{name}_b": b.style.get(name, 0)}
     return row
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.exists():
-        return
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    yield decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise IntegrityError(
-                        f"this evidence line cannot be read: {error}",
-                        where=f"{path}, row {number}",
-                        next_step=f"Try: fairtrial verify {path.parent}",
-                    ) from error

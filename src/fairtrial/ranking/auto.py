@@ -29,20 +29,21 @@ def choose_ties(votes: Battles, *, seed: int) -> tuple[Ties, dict[str, Any]]:
         The model, and the losses for the board's `fit`; Davidson's where no fold could be fitted.
     """
     total = dict.fromkeys(TIE_MODELS, 0.0)
-    held_out = 0
+    held_out, weight = 0, 0.0
     for train, test in _folds(votes, seed):
         fitted, tested = votes.take(train), votes.take(test)
         cells = fitted.cells()
         if not len(tested) or not _all_models_fit(cells):
             continue
         held_out += len(tested)
+        weight += float(tested.vote_weights().sum())
         for ties in TIE_MODELS:
-            total[ties] += float(_losses(fitted, tested, ties).sum())
+            total[ties] += float(_losses(fitted, tested, ties) @ tested.vote_weights())
     if not held_out:
         word = "too few votes to hold any out; Davidson's model is taken"
         return "davidson", {"ties_auto": {"loss": None, "votes": 0, "note": word}}
     best: Ties = min(TIE_MODELS, key=lambda ties: total[ties])
-    loss = {ties: total[ties] / held_out for ties in TIE_MODELS}
+    loss = {ties: total[ties] / weight for ties in TIE_MODELS}
     note = "exploratory: the intervals take the chosen model as given"
     return best, {"ties_auto": {"loss": loss, "votes": held_out, "note": note}}
 
@@ -75,6 +76,6 @@ def _losses(fitted: Battles, tested: Battles, ties: Ties) -> FloatArray:
     outcome = tested.outcome.astype(np.int64)
     if ties != "half":
         return np.asarray(-found.model.at(d, outcome, found.phi).value())
-    share = float((fitted.outcome == TIE).mean())
+    share = float(fitted.vote_weights()[fitted.outcome == TIE].sum() / fitted.vote_weights().sum())
     decided = np.log1p(-share) + found.model.at(d, outcome, found.phi).value()
     return np.asarray(-np.where(outcome == TIE, np.log(share), decided))

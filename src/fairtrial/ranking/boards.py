@@ -145,10 +145,10 @@ def rank_votes(
     sampled = default_clusters(decided, evidence) if cluster is None else tuple(cluster)
     choice: dict[str, Any] = {}
     known: Ties
-    if ties == AUTO:
+    if ties == AUTO and not method.graded:
         known, choice = choose_ties(decided, seed=method.seed)
-    else:
-        known = known_ties(ties)
+    else:  # grades have a model of their own
+        known = "davidson" if ties == AUTO else known_ties(ties)
     method = replace(method, ties=known, cluster=sampled)
     ratings = rate(decided, method)
     where, words = scope(decided, evidence)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.core import NoConclusion
+from fairtrial.core import BadInput, NoConclusion
 from fairtrial.ranking.bounds import strength_bound, win_bound
 from fairtrial.ranking.method import BOOTSTRAP_DRAWS, Method, fit_facts
 from fairtrial.stats import (
@@ -22,9 +22,11 @@ from fairtrial.stats import (
     Comparisons,
     Connectivity,
     PairIntervals,
+    Uncertainty,
     all_pairs,
     connectivity,
     fit,
+    root_mean_square,
     separated,
     t_reach,
     tie_weight_bounded,
@@ -116,12 +118,25 @@ def rate(battles: Battles, method: Method) -> Ratings:
     canvas = _Canvas.blank(battles.names, method.facts(battles))
     cores = [part for part in graph.components if len(part) > 1]
     shares = len(cores) + (not graph.connected)
-    fits = [_rate_group(canvas, battles.among(part), part, method, shares, shown=len(cores) == 1) for part in cores]
+    fits = [_rate_or_refuse(canvas, battles, part, method, shares, shown=len(cores) == 1) for part in cores]
     if not graph.connected:
         _bound_pairs(canvas, battles, clusters, graph, method.alpha / shares)
-        _bound_ratings(canvas, battles, clusters[0], graph, fits[0] if len(cores) == 1 else None, method.alpha)
+        _bound_ratings(canvas, battles, clusters, graph, fits[0] if len(cores) == 1 else None, method.alpha)
         _refuse_joint(canvas, graph, cores)
     return _finish(canvas, graph, tiered=len(cores) <= 1)
+
+
+def _rate_or_refuse(
+    canvas: _Canvas, votes: Battles, part: tuple[int, ...], method: Method, shares: int, *, shown: bool
+) -> BradleyTerry | None:
+    """One of several groups need not have what a control needs: that is its refusal, not the board's."""
+    try:
+        return _rate_group(canvas, votes.among(part), part, method, shares, shown=shown)
+    except (BadInput, NoConclusion) as refused:
+        if shown or refused.where != "control":
+            raise
+        canvas.refusals.append(f"No rating of {canvas.quote(part)}: {refused.message}")
+        return None
 
 
 def _rate_group(
@@ -131,7 +146,7 @@ def _rate_group(
     if (votes.outcome == TIE).all():
         canvas.refusals.append(f"No evidence of any difference between {canvas.quote(part)}: every vote is a tie.")
         return None
-    if method.ties != "half" and not method.graded:
+    if method.ties != "half" or method.graded:
         cells = votes.cells()
         if cells[:, :, TIE].any() and not tie_weight_bounded(cells):
             canvas.refusals.append(
@@ -152,6 +167,7 @@ def _rate_group(
         canvas.refusals.append(f"No rating of {canvas.quote(part)}: the fit did not converge.")
         return None
     found = uncertainty(estimate, comparisons, method.clusters(votes), draws=BOOTSTRAP_DRAWS, seed=method.seed)
+    _require_effects(estimate, found)
     covariance, df, hanging = found.covariance, found.df, found.hanging
     pairs = all_pairs(estimate.theta, covariance, df, alpha=method.alpha / shares, draws=method.draws, seed=method.seed)
     loose = hanging[:, None] | hanging[None, :]
@@ -163,11 +179,13 @@ def _rate_group(
     held = found.clusters_by_model
     canvas.items[index] = np.minimum(held[:, None], held[None, :])
     canvas.fit["groups"].append(fit_facts(tuple(canvas.names[k] for k in part), estimate, found, pairs.level))
-    if hanging.any():
-        loose_models = [model for model, is_loose in zip(part, hanging, strict=True) if is_loose]
-        canvas.refusals.append(
-            f"No interval for {canvas.quote(loose_models)}: only one {method.cluster[0]} links them with the others."
-        )
+    left_alone = hanging & ~np.any([way.hanging for way in found.ways.values()], axis=0)
+    for name, way in found.ways.items():
+        if way.hanging.any():
+            loose_models = [part[k] for k in np.flatnonzero(way.hanging | left_alone)]
+            canvas.refusals.append(
+                f"No interval for {canvas.quote(loose_models)}: only one {name} links them with the others."
+            )
     if shown and not hanging.all():
         centred = estimate.theta - estimate.theta[~hanging].mean()
         _show(canvas, part, centred, covariance, df, hanging, method.alpha)
@@ -175,16 +193,32 @@ def _rate_group(
     return estimate
 
 
+def _require_effects(estimate: BradleyTerry, found: Uncertainty) -> None:
+    """Refuse covariates whose effect rests on a single cluster: like a model's place there, it has no interval."""
+    if not found.loose.any():
+        return
+    named = [name for name, is_loose in zip(estimate.controls, found.loose, strict=True) if is_loose]
+    links = " or one ".join(name for name, way in found.ways.items() if way.loose.any())
+    raise BadInput(
+        f"the effect of {' and '.join(map(repr, named))} rests on only one {links}: it has no interval.",
+        where="control",
+        next_step="Rank without it.",
+    )
+
+
 def _effects(
     estimate: BradleyTerry, votes: Comparisons, covariance: np.ndarray, df: float, alpha: float
 ) -> dict[str, Any]:
-    """Each covariate's effect with its interval, and what one standard deviation of it is worth in points."""
+    """Each covariate's effect with its interval, and what one standard deviation of it is worth in points.
+
+    The standard deviation is about 0: which model of a vote is called A is a matter of notation.
+    """
     reach = t_reach(alpha, df) * np.sqrt(np.diag(covariance)) if len(estimate.beta) else ()
     return {
         name: {
             "coef": float(value),
             "ci": [float(value - half), float(value + half)],
-            "sd": (sd := float(np.std(np.asarray(votes.covariates[name], dtype=np.float64)))),
+            "sd": (sd := root_mean_square(votes.covariates[name])),
             "points_per_sd": float(SCALE * value * sd),
             "points_per_sd_ci": [float(SCALE * (value - half) * sd), float(SCALE * (value + half) * sd)],
         }
@@ -233,7 +267,7 @@ def _bound_pairs(
 def _bound_ratings(
     canvas: _Canvas,
     battles: Battles,
-    cluster: np.ndarray,
+    clusters: list[np.ndarray],
     graph: Connectivity,
     estimate: BradleyTerry | None,
     alpha: float,
@@ -247,19 +281,26 @@ def _bound_ratings(
         floor, ceiling = np.where(core, canvas.lower, np.nan), np.where(core, canvas.upper, np.nan)
         for model in np.flatnonzero(~core).tolist():
             above, below = graph.reach[model][core].any(), graph.reach[:, model][core].any()
-            if above and not below:
-                bound = strength_bound(
-                    model, battles, cluster, floor, win_chance=lambda d: chance(d, phi), error=alpha / 2
+            if above == below:
+                continue
+            bound = min(  # as for pairs, the kind of cluster that says least
+                strength_bound(
+                    model,
+                    battles,
+                    cluster,
+                    floor if above else -ceiling,
+                    win_chance=lambda d: chance(d, phi),
+                    error=alpha / 2,
                 )
+                for cluster in clusters
+            )
+            if above:
                 canvas.lower[model] = bound
-            elif below and not above:
-                bound = strength_bound(
-                    model, battles, cluster, -ceiling, win_chance=lambda d: chance(d, phi), error=alpha / 2
-                )
+            else:
                 canvas.upper[model] = -bound
     elif len(canvas.names) == 2 and graph.undefeated:
         winner = graph.undefeated[0]
-        half = win_bound(len(np.unique(cluster)), alpha / 2) / 2
+        half = win_bound(min(len(np.unique(cluster)) for cluster in clusters), alpha / 2) / 2
         canvas.lower[winner], canvas.upper[1 - winner] = half, -half
 
 

@@ -61,7 +61,7 @@ def separation(board: Board) -> Sentence | None:
     apart = {frozenset((item.a, item.b)) for item in comparisons(board) if _without_zero(item.ci)}
     near = sum(frozenset(pair) in apart for pair in zip(names, names[1:], strict=False))
     pairs = len(names) * (len(names) - 1) // 2
-    return sentence("separated", k=count(near), n=count(len(names) - 1), m=count(len(apart)), p=count(pairs))
+    return sentence("board.separated", k=count(near), n=count(len(names) - 1), m=count(len(apart)), p=count(pairs))
 
 
 def _without_zero(ci: Sequence[float | None]) -> bool:
@@ -105,12 +105,14 @@ def controls(board: Board) -> list[Sentence]:
     return said
 
 
-def control_name(name: str) -> Sentence | str:
+def control_name(name: str) -> Sentence:
     """A control in words: ``position``, ``relative:length`` and names of features."""
     if name == "position":
         return sentence("control.position")
     kind, colon, bare = name.partition(":")
-    return sentence("control.relative", name=visible(bare)) if colon and kind == "relative" else visible(name)
+    if colon and kind == "relative":
+        return sentence("control.relative", name=visible(bare))
+    return sentence("control.named", name=visible(name))
 
 
 def agreement(found: dict[str, Any]) -> list[Sentence]:
@@ -146,7 +148,7 @@ def listed(parts: Sequence[Sentence | str]) -> Sentence | str:
     """Several sentences in a row, with commas."""
     whole: Sentence | str = parts[0]
     for part in parts[1:]:
-        whole = sentence("list", first=whole, rest=part)
+        whole = sentence("join.list", first=whole, rest=part)
     return whole
 
 

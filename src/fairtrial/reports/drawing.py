@@ -23,7 +23,9 @@ INK, FAINT, ACCENT, ALARM = "#767676", "#a6a6a6", "#2f86a6", "#bf5a36"
 _FONT = "Liberation Sans, Arial, Noto Sans CJK KR, Apple SD Gothic Neo, Malgun Gothic, sans-serif"
 _PERCENT = "format(datum.value * 100, 'd')"  # scores are set as 0 … 100, as in the tables
 _LABEL = 30
-_ROW, _LINE = 26, 15
+_ROW, _CLOSE, _LINE = 26, 17, 15
+_TYPE, _SMALL = 12, 11
+_MANY = 30  # rows beyond which they stand closer
 _FOLD = 17  # characters a line of a label in a narrow drawing
 _SUBTITLE = 92
 
@@ -77,16 +79,18 @@ class Pen:
         return ["\n".join(textwrap.wrap(label, _FOLD)) for label in labels] if self.narrow else list(labels)
 
     def side(self, labels: Sequence[str], column: str = "row") -> Any:
-        """The vertical axis of rows in this order."""
+        """The vertical axis of rows in this order: a band each."""
         import altair as alt
 
-        axis = alt.Axis(labelExpr="split(datum.label, '\\n')") if self.narrow else alt.Axis()
-        return alt.Y(f"{column}:N", sort=list(labels), title=None, axis=axis)
+        size = _TYPE if len(labels) <= _MANY else _SMALL
+        split = {"labelExpr": "split(datum.label, '\\n')"} if self.narrow else {}
+        axis = alt.Axis(labelFontSize=size, labelOverlap=False, **split)
+        return alt.Y(f"{column}:N", sort=list(labels), title=None, axis=axis, scale=alt.Scale(type="band", padding=0))
 
     def row(self, labels: Sequence[str]) -> int:
-        """The height of one row, so that the labels have room."""
+        """The height of one row, so that the labels have room; less where there are many."""
         lines = max((label.count("\n") for label in labels), default=0)
-        return _ROW + lines * _LINE
+        return (_ROW if len(labels) <= _MANY else _CLOSE) + lines * _LINE
 
     def span(self, wide: int, narrow: int) -> int:
         """A width or a number of columns, by the room there is."""
@@ -126,20 +130,32 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
     return {**styled.to_dict(validate=False), "datasets": pen.tables}
 
 
-def _dots(pen: Pen, values: list[dict[str, Any]], *, y: Any, domain: tuple[float, float], title: str | None) -> Any:
+def dots(
+    pen: Pen,
+    values: list[dict[str, Any]],
+    *,
+    y: Any,
+    domain: tuple[float, float],
+    title: str | None,
+    ticks: int = 6,
+) -> Any:
     """Estimates as dots on their intervals; a side left open runs to the edge and ends in an arrow head."""
     import altair as alt
 
     scale = alt.Scale(domain=domain, nice=False, zero=False)
-    axis = alt.Axis(tickCount=5, labelExpr=_PERCENT) if domain == (0, 1) else alt.Axis(tickCount=6, format="d")
+    axis = alt.Axis(tickCount=5, labelExpr=_PERCENT) if domain == (0, 1) else alt.Axis(tickCount=ticks, format="d")
 
     def x(column: str) -> Any:
         return alt.X(f"{column}:Q", title=title, scale=scale, axis=axis)
 
     base = alt.Chart().encode(y=y)
     line = base.mark_rule(strokeWidth=2, color=ACCENT).encode(x=x("low"), x2="high:Q")
-    dot = base.mark_circle(size=75, color=ACCENT, opacity=1).encode(x=x("value"))
+    small = len({value["row"] for value in values}) > _MANY
+    dot = base.mark_circle(size=45 if small else 75, color=ACCENT, opacity=1).encode(x=x("value"))
     layers = [line.transform_filter("isValid(datum.low)"), dot.transform_filter("isValid(datum.value)")]
+    if any(value.get("raw") is not None for value in values):
+        hollow = base.mark_point(shape="circle", size=45, filled=False, color=INK, strokeWidth=1.5, opacity=1)
+        layers.append(hollow.encode(x=x("raw")).transform_filter("isValid(datum.raw)"))
     for column, shape in (("low", "triangle-left"), ("high", "triangle-right")):
         if any(value[f"open_{column}"] for value in values):
             arrow = base.mark_point(shape=shape, size=60, filled=True, color=ACCENT, opacity=1)
@@ -150,7 +166,7 @@ def _dots(pen: Pen, values: list[dict[str, Any]], *, y: Any, domain: tuple[float
     return alt.layer(*layers, data=pen.data(values))
 
 
-def _dot(value: float | None, ci: Sequence[float | None], domain: tuple[float, float]) -> dict[str, Any]:
+def dot_of(value: float | None, ci: Sequence[float | None], domain: tuple[float, float]) -> dict[str, Any]:
     low, high = ci
     known_at_all = value is not None or low is not None or high is not None
     return {
@@ -160,71 +176,6 @@ def _dot(value: float | None, ci: Sequence[float | None], domain: tuple[float, f
         "open_low": known_at_all and low is None,
         "open_high": known_at_all and high is None,
     }
-
-
-def _domain(board: Board) -> tuple[float, float]:
-    """The axis: 0 … 1 for scores, the finite bounds with some air for ratings."""
-    if any(row.score is not None for row in board.models):
-        return 0.0, 1.0
-    bounds = [x for row in board.models for x in (row.rating, *row.ci) if x is not None]
-    low, high = (min(bounds), max(bounds)) if bounds else (900.0, 1100.0)
-    air = max((high - low) * 0.06, 10.0)
-    return low - air, high + air
-
-
-def whiskers(pen: Pen, board: Board) -> Any:
-    """Left: each row's estimate and interval. Right: the places its rank set leaves open, as a bar."""
-    import altair as alt
-
-    domain, labels, total = _domain(board), pen.rows(board.models), len(board.models)
-    values: list[dict[str, Any]] = []
-    for label, row in zip(labels, board.models, strict=True):
-        estimate, ci = estimate_of(row)
-        note = pen.word("no_evidence") if estimate is None and ci == (None, None) else None
-        values.append({"row": label, "note": note, **_dot(estimate, ci, domain)})
-    unit = "score" if domain == (0.0, 1.0) else "rating"
-    title, height = pen.word(f"chart.axis.{unit}"), pen.row(labels) * total
-    left = _dots(pen, values, y=pen.side(labels), domain=domain, title=title)
-    left = left.properties(width=pen.span(330, 150), height=height)
-    sets = [
-        {"row": label, "best": row.rank_set[0] - 0.5, "worst": row.rank_set[1] + 0.5}
-        for label, row in zip(labels, board.models, strict=True)
-        if row.rank_set is not None
-    ]
-    ticks = list(range(1, total + 1)) if total <= pen.span(12, 6) else None  # beyond that the axis chooses
-    axis = alt.Axis(values=ticks, format="d", grid=False) if ticks else alt.Axis(format="d", grid=False)
-    scale = alt.Scale(domain=[0.5, total + 0.5], nice=False, zero=False)
-    bars = alt.Chart(pen.data(sets)).mark_bar(height=9, cornerRadius=4, color=ACCENT, opacity=0.55)
-    right = bars.encode(
-        x=alt.X("best:Q", title=pen.word("chart.axis.places"), scale=scale, axis=axis),
-        x2="worst:Q",
-        y=alt.Y("row:N", sort=labels, title=None, axis=None, scale=alt.Scale(domain=labels)),
-    )
-    right = right.properties(width=pen.span(130, 56), height=height)
-    return alt.hconcat(left, right, spacing=pen.span(28, 12))
-
-
-def matrix(pen: Pen, board: Board) -> Any:
-    """Wins of the row over the column, as numbers on shades."""
-    import altair as alt
-
-    labels = pen.rows(board.models)
-    values = [
-        {"row": labels[i], "column": labels[j], "wins": wins}
-        for i, line in enumerate(board.matrix)
-        for j, wins in enumerate(line)
-        if i != j
-    ]
-    most = max((wins for line in board.matrix for wins in line), default=0) or 1
-    top = alt.Axis(orient="top", labelAngle=-40, labelExpr="replace(datum.label, /\\n/g, ' ')")
-    base = alt.Chart(pen.data(values)).encode(
-        x=alt.X("column:N", sort=labels, title=None, axis=top),
-        y=pen.side(labels),
-    )
-    strength = alt.Opacity("wins:Q", scale=alt.Scale(domain=[0, most], range=[0.04, 0.55]), legend=None)
-    cells = base.mark_rect(color=ACCENT, cornerRadius=2).encode(opacity=strength)
-    text = base.mark_text(color=INK, fontSize=13).encode(text="wins:Q")
-    return (cells + text).properties(width=alt.Step(pen.span(52, 36)), height=alt.Step(max(34, pen.row(labels))))
 
 
 def strata(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) -> Any:
@@ -242,12 +193,14 @@ def strata(pen: Pen, rows: Sequence[Params], name_of: Callable[[str], str]) -> A
         panels.append(f"{name}   {say(span([row['n'] for row in cells]), pen.lang)}")
         for row in cells:
             empty = bool(row.get("note")) or row["score"] is None
-            dot = _dot(None, (None, None), (0, 1)) if empty else _dot(row["score"], row["ci"] or (None, None), (0, 1))
+            dot = (
+                dot_of(None, (None, None), (0, 1)) if empty else dot_of(row["score"], row["ci"] or (None, None), (0, 1))
+            )
             note = pen.word("no_evidence") if empty else None
             values.append({"panel": panels[-1], "row": label[row["contestant"]], "note": note, **dot})
-    dots = _dots(pen, values, y=pen.side(labels), domain=(0, 1), title=None)
-    dots = dots.properties(width=210, height=(pen.row(labels) - 6) * len(who))
-    return dots.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=pen.span(2, 1), spacing=18)
+    cells = dots(pen, values, y=pen.side(labels), domain=(0, 1), title=None)
+    cells = cells.properties(width=210, height=(pen.row(labels) - 6) * len(who))
+    return cells.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=pen.span(2, 1), spacing=18)
 
 
 def cost(pen: Pen, rows: Sequence[BoardModel], unit: str) -> Any:
@@ -319,16 +272,16 @@ def judges(pen: Pen, cards: Sequence[Params]) -> Any:
     for card in cards:
         values = []
         for measure, rate in measures(card):
-            dot = _dot(rate["estimate"], rate["ci"], (0, 1)) if rate else _dot(None, (None, None), (0, 1))
+            dot = dot_of(rate["estimate"], rate["ci"], (0, 1)) if rate else dot_of(None, (None, None), (0, 1))
             label = pen.word(f"judge.{measure}") + (f"  n\u00a0=\u00a0{rate['n']}" if rate else "")
             values.append({"row": label, "note": None if rate else pen.word("no_evidence"), **dot})
         order = pen.fold([value["row"] for value in values])
         values = [value | {"row": label} for value, label in zip(values, order, strict=True)]
-        dots = _dots(pen, values, y=pen.side(order), domain=(0, 1), title=pen.word("chart.axis.rate"))
+        cells = dots(pen, values, y=pen.side(order), domain=(0, 1), title=pen.word("chart.axis.rate"))
         half = alt.Chart(pen.data([{"half": 0.5}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="half:Q")
         heading = alt.TitleParams(text=pen.label(judge_name(card)), fontSize=12.5, offset=6, anchor="start")
         panels.append(
-            (half + dots).properties(width=pen.span(330, 180), height=pen.row(order) * len(values), title=heading)
+            (half + cells).properties(width=pen.span(330, 180), height=pen.row(order) * len(values), title=heading)
         )
     return alt.vconcat(*panels, spacing=20)
 

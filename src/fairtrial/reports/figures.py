@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairtrial.core import Board, Report
-from fairtrial.reports import chart_titles, drawing
+from fairtrial.reports import board_drawing, chart_titles, drawing
+from fairtrial.reports.accounts import level_of, sizes
 from fairtrial.reports.findings import board_n, failures_counted, headline_board, keyed_boards, namer, span
 from fairtrial.reports.marks import has_hangul, romanised
+from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.svg import korean_font, tidy
 from fairtrial.reports.typeset import cost_unit
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
-_LARGEST_MATRIX = 30  # a larger one cannot be read; the table of comparisons has every pair
+_LARGEST_SHADES = 120  # models whose wins can still be told apart as shades
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def figures(report: Report) -> list[Figure]:
     found: list[Figure] = []
     for key, board in keyed_boards(report).items():
         if board.models:
-            found.extend(_board_figures(key, board))
+            found.extend(board_figures(key, board))
     for by in ("category", "language"):
         rows = [row for row in report.strata if row["by"] == by]
         if len({row["value"] for row in rows}) > (by == "language"):  # one language alone repeats the board
@@ -86,22 +88,66 @@ def figures(report: Report) -> list[Figure]:
     return found
 
 
-def _board_figures(key: str, board: Board) -> list[Figure]:
-    n = span(board_n(board))
+def board_figures(key: str, board: Board, *, largest_matrix: int = board_drawing.LARGEST_MATRIX) -> list[Figure]:
+    """The pictures of one board: whiskers with rank sets, and the win matrix up to a size.
+
+    Args:
+        key: Name that is unique on the page.
+        board: The board, with models.
+        largest_matrix: Most models of a matrix that is worth drawing.
+    """
     pictures = [
         Figure(
             key=f"board-{key}",
             title=chart_titles.board(board),
-            caption=sentence("chart.board.caption", n=n),
-            draw=lambda pen: drawing.whiskers(pen, board),
+            caption=board_caption(board),
+            draw=lambda pen: board_drawing.whiskers(pen, board),
         )
     ]
-    if board.matrix and len(board.matrix) <= _LARGEST_MATRIX:
-        caption = sentence("chart.matrix.caption", n=n)
+    if board.matrix and len(board.matrix) <= largest_matrix:
+        caption = sentence("chart.matrix.caption", n=span(board_n(board)))
         title = chart_titles.matrix(board)
-        draw = lambda pen: drawing.matrix(pen, board)  # noqa: E731 - one line in both places
+        draw = lambda pen: board_drawing.matrix(pen, board)  # noqa: E731 - one line in both places
         pictures.append(Figure(key=f"matrix-{key}", title=title, caption=caption, draw=draw))
     return pictures
+
+
+def board_caption(board: Board) -> Sentence:
+    """What the marks mean, how many votes or answers a row has, and how many there are in all."""
+    caption = sentence("chart.board.caption", level=level_of(board), n=n_of(board))
+    if board.raw is not None:
+        caption = sentence("join.two", first=caption, second=sentence("chart.raw.caption"))
+    if len({row.tier for row in board.models}) > 1:
+        caption = sentence("join.two", first=caption, second=sentence("chart.tier.caption"))
+    return caption
+
+
+def n_of(board: Board) -> Sentence | str:
+    """``n = 120 to 410``, and where the board says so votes, raters and prompts in all."""
+    rows, whole = span(board_n(board)), sizes(board)
+    return rows if whole is None else sentence("chart.in.all", rows=rows, whole=whole)
+
+
+def ranking_figures(ranking: Ranking) -> list[Figure]:
+    """The pictures of what `rank` found: the board, or boards side by side; the win matrix where it was asked for."""
+    found: list[Figure] = []
+    if ranking.parts:
+        found.append(_side_by_side_figure(ranking))
+    if ranking.whole.models:
+        largest = _LARGEST_SHADES if ranking.matrix else 0
+        own = board_figures("all", ranking.whole, largest_matrix=largest)
+        found += own[1:] if ranking.parts else own
+    return found
+
+
+def _side_by_side_figure(ranking: Ranking) -> Figure:
+    caption = sentence("chart.byside.caption", level=level_of(ranking.whole), n=n_of(ranking.whole))
+
+    def draw(pen: drawing.Pen) -> Any:
+        names = [pen.word("col.all"), *(ranking.value(part) for part in ranking.parts)]
+        return board_drawing.side_by_side(pen, ranking.boards, names)
+
+    return Figure(key="boards", title=chart_titles.side_by_side(ranking), caption=caption, draw=draw)
 
 
 def _strata_figure(report: Report, by: str) -> Figure:

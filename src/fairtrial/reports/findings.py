@@ -147,6 +147,17 @@ def decided(board: Board) -> list[Difference]:
     return [ordered(item) for item in comparisons(board) if item.verdict in {"better", "worse"}]
 
 
+def shown_pairs(board: Board, most: int = 600) -> tuple[Difference, ...]:
+    """The comparisons a page lists: all, or of very many the neighbouring ones and then the decided ones."""
+    if len(board.differences) <= most:
+        return board.differences
+    names_of = [row.name for row in board.models]
+    near = set(zip(names_of, names_of[1:], strict=False))
+    first = [item for item in board.differences if (item.a, item.b) in near]
+    then = [item for item in board.differences if (item.a, item.b) not in near and item.verdict != "inconclusive"]
+    return (*first, *then)[:most]
+
+
 def comparison(item: Difference) -> Sentence:
     """A decided comparison in words: better, or equivalent within its margin."""
     item = ordered(item)

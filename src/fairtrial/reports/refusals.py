@@ -27,6 +27,4 @@ def in_words(refusal: str) -> Sentence | str:
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     entries = [(key, text) for key, text in catalogue("en").items() if key.startswith("refusal.")]
-    return tuple(
-        (key, re.compile(_GAP.sub(r"(?P<\1>.+?)", re.escape(text)), re.DOTALL)) for key, text in entries
-    )
+    return tuple((key, re.compile(_GAP.sub(r"(?P<\1>.+?)", re.escape(text)), re.DOTALL)) for key, text in entries)

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from xml.etree import ElementTree as ET
 
-_SVG = "http://www.w3.org/2000/svg"
+SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "rect", "line", "circle", "text", "tspan", "defs", "clipPath", "title", "desc"}
 _ATTRIBUTES = {
     "width", "height", "viewBox", "transform", "d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "dx", "dy",
@@ -27,13 +27,13 @@ def tidy(drawing: str, *, key: str, title: str, description: str) -> str:
         title: The chart's finding.
         description: Its caption.
     """
-    ET.register_namespace("", _SVG)
+    ET.register_namespace("", SVG)
     root = ET.fromstring(drawing)  # noqa: S314 - our own renderer's output, and it declares no entities
     _prune(root, key, {})
     root.set("role", "img")
     root.set("aria-labelledby", f"{key}-title {key}-desc")
     for index, (tag, text) in enumerate((("title", title), ("desc", description))):
-        child = ET.Element(f"{{{_SVG}}}{tag}", {"id": f"{key}-{tag}"})
+        child = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{key}-{tag}"})
         child.text = text
         root.insert(index, child)
     return ET.tostring(root, encoding="unicode")
@@ -53,7 +53,7 @@ def _prune(element: ET.Element, key: str, ids: dict[str, str]) -> None:
             match = _REFERENCE.match(value)
             element.set(name, f"url(#{own(match.group(1))})" if match else "none")
     for child in list(element):
-        if not isinstance(child.tag, str) or child.tag.removeprefix(f"{{{_SVG}}}") not in _ELEMENTS:
+        if not isinstance(child.tag, str) or child.tag.removeprefix(f"{{{SVG}}}") not in _ELEMENTS:
             element.remove(child)
         else:
             _prune(child, key, ids)
@@ -66,7 +66,7 @@ def korean_font() -> bool:
 
     def drawn(text: str) -> bytes:
         label = f'<text x="4" y="28" font-size="24" font-family="sans-serif">{text}</text>'
-        return bytes(vl_convert.svg_to_png(f'<svg xmlns="{_SVG}" width="40" height="40">{label}</svg>'))
+        return bytes(vl_convert.svg_to_png(f'<svg xmlns="{SVG}" width="40" height="40">{label}</svg>'))
 
     # Without a font a missing glyph is left out or drawn as the same box for every letter.
     return drawn("가") not in {drawn(""), drawn("힣")}

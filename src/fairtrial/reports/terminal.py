@@ -130,7 +130,7 @@ def _table(board: Board, console: Console, lang: Language) -> tuple[Table, list[
     for place, row in enumerate(board.models):
         if ruled and row.tier is not None and row.tier != before:
             dash = "--" if console.options.ascii_only else "──"
-            table.add_row(Text(f"{dash} {say(sentence('tier', n=row.tier), lang)}", style=_QUIET))
+            table.add_row(Text(f"{dash} {say(sentence('board.tier', n=row.tier), lang)}", style=_QUIET))
             before = row.tier
         line: list[Text] = [names[place]]
         for name, cells in columns.items():

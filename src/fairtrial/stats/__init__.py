@@ -33,7 +33,7 @@ from fairtrial.stats.battles import (
     UNGRADED,
     Battles,
 )
-from fairtrial.stats.bradley_terry import BradleyTerry, fit, fit_bradley_terry, separated
+from fairtrial.stats.bradley_terry import BradleyTerry, fit, fit_bradley_terry, root_mean_square, separated
 from fairtrial.stats.comparisons import Comparisons
 from fairtrial.stats.graph import Connectivity, connectivity, tie_weight_bounded
 from fairtrial.stats.outcomes import TIE_MODELS, Ties, chances, known_ties
@@ -101,6 +101,7 @@ __all__ = [
     "proportion",
     "rank_sets",
     "rater_agreement",
+    "root_mean_square",
     "separated",
     "sequence_reach",
     "t_reach",

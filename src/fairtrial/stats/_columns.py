@@ -183,14 +183,17 @@ def group_codes(column: Column, *, own: bool) -> tuple[IntArray, tuple[str, ...]
     turn = np.empty(count, dtype=np.int32)
     turn[order] = np.arange(count, dtype=np.int32)
     used = order[: int((first < len(codes)).sum())]
-    return turn[codes], tuple(texts[k] for k in used.tolist())
+    return turn[codes], tuple(np.array(texts, dtype=object)[used].tolist())
 
 
 def _same_text(coded: Coded) -> tuple[IntArray, list[str]]:
     """Codes in which labels of the same text are one (7 and "7"), and the texts."""
     kinds = set(map(type, coded.labels)) - {type(None)}
-    if kinds in ({str}, {int}) and len(_empty(coded.labels)) <= 1:  # no two of them have the same text
-        return coded.codes.astype(np.int64), ["" if label is None else str(label) for label in coded.labels]
+    if kinds in ({str}, {int}) and len(empty := _empty(coded.labels)) <= 1:  # no two of them have the same text
+        plain: list[str] = [*coded.labels] if kinds == {str} else [*map(str, coded.labels)]  # type: ignore[list-item]
+        for k in empty:
+            plain[k] = ""
+        return coded.codes.astype(np.int64), plain
     table: dict[str, int] = {}
     texts = ("" if missing(label) else str(label) for label in coded.labels)
     turn = np.fromiter((table.setdefault(text, len(table)) for text in texts), dtype=np.int64, count=len(coded.labels))
@@ -199,11 +202,9 @@ def _same_text(coded: Coded) -> tuple[IntArray, list[str]]:
 
 def _empty(labels: Sequence[object]) -> list[int]:
     """Indices of the labels that stand for an empty field."""
-    kinds = set(map(type, labels))
-    if kinds <= {int}:
-        return []
-    if kinds <= {str, int, type(None)}:  # the usual case, several times faster: there may be a million
-        return [k for k, label in enumerate(labels) if label is None or label == ""]
+    if set(map(type, labels)) <= {str, int, type(None)}:  # the usual case, many times faster: there may be a million
+        marks = [mark for mark in (None, "") if mark in labels]
+        return [k for k, label in enumerate(labels) if label in marks] if marks else []
     return [k for k, label in enumerate(labels) if missing(label)]
 
 

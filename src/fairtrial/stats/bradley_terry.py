@@ -6,6 +6,7 @@ The log-likelihood is concave in all of them and nothing is added to it: no prio
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -87,16 +88,26 @@ def fit(votes: Comparisons, *, ties: str = "davidson") -> BradleyTerry:
     point = np.concatenate([start.theta, start.phi, np.zeros(len(votes.covariates))])
     likelihood = _Likelihood(None, votes, model)
     some = votes.part(slice(None, None, max(len(votes) // _SAMPLE, 1)))
-    _require_identified(_Likelihood(None, some, model) if len(votes) > 4 * _SAMPLE else likelihood, point)
-    if len(votes) > 4 * _SAMPLE:  # a sample brings the estimate near enough to save full passes
-        rough = _newton(_Likelihood(None, some, model), point, most=8, tolerance=1e-2)
+    if len(votes) <= 4 * _SAMPLE:
+        _require_identified(likelihood, point)
+    else:  # a sample brings the estimate near enough to save full passes
+        part = _Likelihood(None, some, model)
+        if _unidentified(part, point):  # in the sample, that is
+            _require_identified(likelihood, point)
+        rough = _newton(part, point, most=8, tolerance=1e-2)
         if rough.converged:
             point = np.concatenate([rough.theta, rough.phi, rough.beta])
     return _newton(likelihood, point)
 
 
 def _require_identified(likelihood: "_Likelihood", point: FloatArray) -> None:
-    """Refuse covariates whose effect the votes cannot tell from the models' strengths or from one another.
+    """Refuse covariates whose effect the votes cannot tell from the models' strengths or from one another."""
+    if wrong := _unidentified(likelihood, point):
+        raise BadInput(wrong, where="control", next_step="Rank without it.")
+
+
+def _unidentified(likelihood: "_Likelihood", point: FloatArray) -> str:
+    """What is wrong with the first covariate that is not identified; empty if all are.
 
     With the strengths partialled out, what a covariate adds to the information must be more than rounding.
     """
@@ -105,22 +116,18 @@ def _require_identified(likelihood: "_Likelihood", point: FloatArray) -> None:
     own = np.diag(information)[cut:]
     rest = information[:cut, cut:]
     left = information[cut:, cut:] - rest.T @ solve_pinned(information[:cut, :cut], rest, likelihood.size)
+    unit = 1 / np.sqrt(np.maximum(own, 1e-300))
+    left *= unit[:, None] * unit
+    clear = np.isfinite(left).all()
     for k, name in enumerate(likelihood.controls):
         if not own[k] > 0:
-            raise BadInput(
-                f"'{name}' never differs between the two answers: there is nothing to control for.",
-                where="control",
-                next_step="Rank without it.",
-            )
+            return f"'{name}' never differs between the two answers: there is nothing to control for."
         before = left[:k, k]
-        spread = left[k, k] - (before @ np.linalg.lstsq(left[:k, :k], before, rcond=1e-9)[0] if k else 0.0)
-        if spread < _COLLINEAR * own[k]:
+        shared = before @ np.linalg.lstsq(left[:k, :k], before, rcond=1e-9)[0] if k and clear else 0.0
+        if not left[k, k] - shared >= _COLLINEAR:
             others = [*likelihood.controls[:k], "which models battle"]
-            raise BadInput(
-                f"'{name}' is determined by {' and '.join(others)}: its effect cannot be told apart.",
-                where="control",
-                next_step="Rank without it.",
-            )
+            return f"'{name}' is determined by {' and '.join(others)}: its effect cannot be told apart."
+    return ""
 
 
 def separated(fit: BradleyTerry, votes: Comparisons) -> tuple[str, ...]:
@@ -133,16 +140,20 @@ def separated(fit: BradleyTerry, votes: Comparisons) -> tuple[str, ...]:
     theta, beta = fit.last_step[:width], fit.last_step[width + len(fit.phi) :]
     if not np.isfinite(fit.last_step).all() or not len(beta):
         return ()
-    spread = np.array([float(np.std(np.asarray(values))) for values in votes.covariates.values()])
-    weight = np.abs(beta) * spread
+    weight = np.abs(beta) * [root_mean_square(values) for values in votes.covariates.values()]
     gap = theta[:, None] - theta[None, :]
     turn = np.array([-1, -1, 0, 1, 1, -1, 1] if votes.graded else [-1, 0, 1])
-    slack = 1e-3 * float(np.abs(fit.last_step).max())
+    slack = 1e-3 * max(float(np.abs(theta).max()), float(weight.max()))
     for rows in votes.blocks():
         along = gap[rows.a, rows.b] + (beta @ rows.x if rows.x is not None else 0.0)
         if (along * turn[rows.outcome] < -slack).any():
             return ()
     return tuple(name for name, part in zip(fit.controls, weight, strict=True) if part > 0.1 * weight.max())
+
+
+def root_mean_square(values: Any) -> float:
+    """Typical size of a covariate; unlike its standard deviation the same whichever model of a vote is called A."""
+    return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=np.float64)))))
 
 
 def fit_bradley_terry(cells: FloatArray, *, ties: str = "davidson") -> BradleyTerry:
@@ -240,7 +251,7 @@ def _newton(
     size = likelihood.size
     point = likelihood.start if start is None else start
     value, gradient, information = likelihood.evaluate(point)
-    converged, steps, step, units = False, 0, np.zeros(len(point)), _units(information)
+    converged, steps, step, units = False, 0, np.zeros(len(point)), _units(information, size, size + likelihood.own)
     while not converged and steps < most:
         steps += 1
         step = solve_pinned(information, gradient, size)
@@ -275,10 +286,12 @@ def _newton(
     )
 
 
-def _units(information: FloatArray) -> FloatArray:
-    """(P,) typical size of each parameter's covariate, so that a step means the same in any unit."""
+def _units(information: FloatArray, size: int, cut: int) -> FloatArray:
+    """(P,) ones, and the typical size of each covariate: a step counts as what it changes in d, in any unit."""
     own = np.diag(information)
-    return np.asarray(np.sqrt(own / max(float(own.max()), 1e-300)))
+    units = np.ones(len(own))
+    units[cut:] = np.sqrt(own[cut:] / max(float(own[:size].sum()) / 2, 1e-300))
+    return units
 
 
 def solve_pinned(information: FloatArray, right: FloatArray, size: int) -> FloatArray:

@@ -16,7 +16,7 @@ _NOTHING = 1e-9
 
 def jackknife(
     fit: BradleyTerry, votes: Comparisons, cluster: IntArray, scores: FloatArray
-) -> tuple[FloatArray, BoolArray]:
+) -> tuple[FloatArray, BoolArray, BoolArray]:
     """Moves without each of G clusters, by one Newton step with the information that is left.
 
     Args:
@@ -26,10 +26,12 @@ def jackknife(
         scores: (G, P) scores of the clusters.
 
     Returns:
-        (G, P) moves, and (K,) the models that leaving some cluster out cuts off from the others. They have no place
-        without that cluster; the others still move.
+        (G, P) moves; (K,) the models that leaving some cluster out cuts off from the others: they have no place
+        without that cluster, the others still move; and (m,) the covariates whose effect cannot be told without some
+        cluster.
     """
-    size, count = len(votes.names), len(scores)
+    size, count, effects = len(votes.names), len(scores), len(fit.beta)
+    loose = np.zeros(effects, dtype=bool)
     full = pinned(fit.information, size)
     unit = 1 / np.sqrt(np.maximum(np.diag(full), 1e-300))  # covariates come in any unit
     scores, moves, hanging = scores.copy(), np.empty_like(scores), np.zeros(size, dtype=bool)
@@ -47,11 +49,17 @@ def jackknife(
                 scores[run.start + g] = full @ (unit * (inverse @ (unit * scores[run.start + g])))
                 remaining[g] = full
         scaled = remaining * unit[:, None] * unit
+        right = np.zeros((*scaled.shape[:2], 1 + effects))
+        right[:, :, 0] = scores[run] * unit
+        right[:, len(full) - effects :, 1:] = np.eye(effects)
         try:
-            moves[run] = np.linalg.solve(scaled, (scores[run] * unit)[:, :, None])[:, :, 0] * unit
+            found = np.linalg.solve(scaled, right)
         except np.linalg.LinAlgError:  # without some cluster a covariate no longer varies
-            moves[run] = (np.linalg.pinv(scaled, hermitian=True) @ (scores[run] * unit)[:, :, None])[:, :, 0] * unit
-    return moves, hanging
+            found = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) @ right
+            loose |= (np.abs(scaled @ found - right)[:, :, 1:].max(axis=(0, 1))) > 1e-6
+        moves[run] = found[:, :, 0] * unit
+        loose |= (np.einsum("gkk->gk", found[:, len(full) - effects :, 1:]) > 1 / _NOTHING).any(axis=0)
+    return moves, hanging, loose
 
 
 def _cut_off(links: BoolArray) -> BoolArray:

@@ -108,8 +108,9 @@ def tie_model(name: str, counts: FloatArray) -> OutcomeModel:
 
 def graded_model(counts: FloatArray) -> OutcomeModel:
     """The five-step model for (7,) counts of graded outcomes; steps nobody used are merged with their neighbour."""
-    held = (counts[2] > 0, counts[1] + counts[3] > 0, counts[0] + counts[4] > 0)
-    return Cumulative(magnitudes=tuple(m for m in range(3) if held[m]) or (1,), graded=True)
+    better, much = counts[1] + counts[3] > 0, counts[0] + counts[4] > 0
+    held = (counts[2] > 0, better or not much, much)  # better by an unknown grade is a step of its own without others
+    return Cumulative(magnitudes=tuple(m for m in range(3) if held[m]), graded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class _HalfAt:
         return np.asarray(self.share - self.win, dtype=np.float64)
 
     def curve(self) -> FloatArray:
-        return np.asarray(self.win * (1 - self.win), dtype=np.float64)
+        return np.asarray(self.tail / (1 + self.tail) ** 2, dtype=np.float64)
 
     def own_slope(self) -> list[FloatArray]:
         return []
@@ -195,10 +196,11 @@ class _DavidsonAt:
     valid = True
 
     def __init__(self, d: FloatArray, outcome: IntArray, log_nu: float) -> None:
+        log_nu = min(log_nu, 700.0)
         half = np.abs(d)
         half *= 0.5
         root = np.exp(-half)  # the weaker side's weight is root squared, the stronger side's 1
-        tied = root * math.exp(min(log_nu, 700.0))
+        tied = root * math.exp(log_nu)
         root *= root
         total = tied + root
         total += 1.0
@@ -206,7 +208,7 @@ class _DavidsonAt:
         self.tie = tied / total
         lead = (1.0 - root) / total
         self.lead = np.copysign(lead, d)  # P(A) - P(B)
-        self.decided = (1.0 + root) / total
+        self.bend = ((1.0 + root) * tied + 4.0 * root) / (4.0 * total * total)  # exact however large d
 
     def value(self) -> FloatArray:
         # With d >= 0: log-weights 0, log nu - d/2, -d; so B's win costs 2 halves and a tie one.
@@ -219,7 +221,7 @@ class _DavidsonAt:
         return np.asarray((self.outcome - 1 - self.lead) * 0.5, dtype=np.float64)
 
     def curve(self) -> FloatArray:
-        return np.asarray((self.decided - self.lead * self.lead) * 0.25, dtype=np.float64)
+        return np.asarray(self.bend, dtype=np.float64)
 
     def own_slope(self) -> list[FloatArray]:
         return [(self.outcome == TIE) - self.tie]
@@ -328,7 +330,8 @@ class _CumulativeAt:
         self.valid = bool((width > 0).all())
         self.outcome, self.by_low, self.by_high = outcome, by_low, by_high
         self.u, self.v = high[outcome] - d, low[outcome] - d
-        self.above, self.below = _sigmoid(-self.u), _sigmoid(self.v)  # chances of lying above and below the outcome
+        self.above, self.high_bell = _sigmoid_and_slope(-self.u)  # chances of lying above and below the outcome
+        self.below, self.low_bell = _sigmoid_and_slope(self.v)
         safe = np.where(width > 0, width, 1.0)
         self.gap = np.log(-np.expm1(-safe))
         self.ratio = np.where(np.isinf(safe), 0.0, 1 / np.expm1(np.minimum(safe, 700)))
@@ -342,7 +345,7 @@ class _CumulativeAt:
         return np.asarray(self.below - self.above, dtype=np.float64)
 
     def curve(self) -> FloatArray:
-        return np.asarray(self.above * (1 - self.above) + self.below * (1 - self.below), dtype=np.float64)
+        return np.asarray(self.high_bell + self.low_bell, dtype=np.float64)
 
     def own_slope(self) -> list[FloatArray]:
         ratio = self.ratio[self.outcome]
@@ -351,14 +354,12 @@ class _CumulativeAt:
         return [up * high[self.outcome] + down * low[self.outcome] for high, low in pairs]
 
     def cross(self) -> list[FloatArray]:
-        high_part, low_part = self.above * (1 - self.above), self.below * (1 - self.below)
         pairs = zip(self.by_high.T, self.by_low.T, strict=True)
-        return [-high_part * high[self.outcome] - low_part * low[self.outcome] for high, low in pairs]
+        return [-self.high_bell * high[self.outcome] - self.low_bell * low[self.outcome] for high, low in pairs]
 
     def own_curve(self) -> list[list[FloatArray]]:
         bend = (self.ratio * (1 + self.ratio))[self.outcome]
-        up = self.above * (1 - self.above) + bend
-        down = self.below * (1 - self.below) + bend
+        up, down = self.high_bell + bend, self.low_bell + bend
         highs, lows = ([column[self.outcome] for column in table.T] for table in (self.by_high, self.by_low))
         free = range(len(highs))
         return [
@@ -373,6 +374,13 @@ class _CumulativeAt:
 def _sigmoid(x: FloatArray) -> FloatArray:
     small = np.exp(-np.abs(x))
     return np.asarray(np.where(x > 0, 1.0, small) / (1 + small))
+
+
+def _sigmoid_and_slope(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The sigmoid and its derivative, which does not vanish before exp(-|x|) does."""
+    small = np.exp(-np.abs(x))
+    total = 1 + small
+    return np.asarray(np.where(x > 0, 1.0, small) / total), np.asarray(small / (total * total))
 
 
 def _log_sigmoid(x: FloatArray) -> FloatArray:

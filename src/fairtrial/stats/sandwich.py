@@ -10,12 +10,12 @@ understate (Davezies, D'Haultfoeuille & Guyonvarch 2021, Annals of Statistics 49
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
-from fairtrial.stats.bradley_terry import BradleyTerry, pinned, solve_pinned
+from fairtrial.stats.bradley_terry import BradleyTerry, solve_pinned
 from fairtrial.stats.comparisons import Comparisons
 from fairtrial.stats.jackknife import jackknife
 from fairtrial.stats.scores import cluster_tables
@@ -34,6 +34,8 @@ class Clustered:
     """(K, K)."""
     beta: FloatArray
     """(m, m) covariance of the covariates' effects."""
+    guard: FloatArray
+    """(K + m,) variance that the covariances hold beside what was observed (see `clustered_covariance`)."""
     method: Literal["CR3", "CR0"]
     clusters: int
     """Number of clusters G."""
@@ -47,6 +49,8 @@ class Clustered:
     """Share of all votes that the largest cluster holds."""
     hanging: BoolArray
     """(K,) models whose place rests on a single cluster: without it they are not connected; no interval is possible."""
+    loose: BoolArray
+    """(m,) covariates whose effect rests on a single cluster."""
     draws: FloatArray | None
     """(B, K) centred strengths' moves under random cluster weights: the multiplier bootstrap; None without draws."""
 
@@ -70,6 +74,8 @@ class Uncertainty:
     beta_df: float
     hanging: BoolArray
     """(K,) no interval is possible."""
+    loose: BoolArray
+    """(m,) covariates whose effect rests on a single cluster: no interval is possible."""
     clusters_by_model: IntArray
     """(K,) the smaller number of clusters in which each model appears."""
     ways: Mapping[str, Clustered]
@@ -99,6 +105,7 @@ def uncertainty(
     """
     ways = {name: clustered_covariance(fit, votes, code, draws=draws, seed=seed) for name, code in clusters.items()}
     found = list(ways.values())
+    hanging = _all_but_one(np.any([one.hanging for one in found], axis=0))
     covariance: FloatArray = np.sum([one.covariance for one in found], axis=0)
     beta: FloatArray = np.sum([one.beta for one in found], axis=0)
     combined: Literal["one way", "sum", "subtraction"] = "one way" if len(found) == 1 else "sum"
@@ -106,19 +113,31 @@ def uncertainty(
         first, second = clusters.values()
         joint = first.astype(np.int64) * (int(second.max()) + 1) + second
         both = clustered_covariance(fit, votes, joint, guarded=False)
-        covariance, beta = _clipped(covariance - both.covariance), _clipped(beta - both.beta)
+        guard = np.sum([one.guard for one in found], axis=0)  # stays when all else cancels
+        own, effects = np.diag(guard[: len(covariance)]), np.diag(guard[len(covariance) :])
+        observed = [_centred(one, hanging) for one in (covariance - own, both.covariance)]
+        covariance = _clipped(observed[0] - observed[1]) + own
+        beta = _clipped(beta - effects - both.beta) + effects
         combined = "subtraction"
+    elif len(found) == 2 and any((one.hanging != hanging).any() for one in found):
+        covariance = _centred(covariance, hanging)
     smallest = min(found, key=lambda one: one.effective)
     return Uncertainty(
         covariance=covariance,
         beta=beta,
         df=np.min([one.df for one in found], axis=0),
         beta_df=max(smallest.effective - 1, 1.0),
-        hanging=np.any([one.hanging for one in found], axis=0),
+        hanging=hanging,
+        loose=np.any([one.loose for one in found], axis=0),
         clusters_by_model=np.min([one.clusters_by_model for one in found], axis=0),
         ways=ways,
         combined=combined,
     )
+
+
+def _all_but_one(hanging: BoolArray) -> BoolArray:
+    """All of them where a single model does not hang: it would have nothing to be compared with."""
+    return hanging | (np.count_nonzero(~hanging) == 1)
 
 
 def _clipped(matrix: FloatArray) -> FloatArray:
@@ -157,23 +176,29 @@ def clustered_covariance(
     exact = count <= EXACT_UP_TO
     tables = cluster_tables(fit, votes, cluster, sizes, draws=draws, seed=seed)
     hanging = tables.appear <= 1
+    loose = np.array([_in_one_cluster(cluster, values) for values in votes.covariates.values()], dtype=bool)
     if exact:
-        moves, cut_off = jackknife(fit, votes, cluster, tables.scores)
+        moves, cut_off, undone = jackknife(fit, votes, cluster, tables.scores)
         hanging |= cut_off
+        loose |= undone
         full = (count - 1) / count * moves.T @ moves
     else:
         half = solve_pinned(fit.information, tables.meat, size)
         full = count / max(count - 1, 1) * solve_pinned(fit.information, np.ascontiguousarray(half.T), size)
-    covariance = _centred(full[:size, :size], hanging)
+    hanging = _all_but_one(hanging)
+    covariance, beta = _centred(full[:size, :size], hanging), full[size + len(fit.phi) :, size + len(fit.phi) :]
+    guard = np.zeros(size + len(beta))
     if guarded:
-        covariance = covariance + np.diag(_guard(fit, size, tables.votes, tables.appear))
+        guard = np.append(_guard(fit, votes, tables.appear, hanging), _effects_guard(fit, votes, cluster))
+        covariance, beta = covariance + np.diag(guard[:size]), beta + np.diag(guard[size:])
     moved = None
     if draws:
         swung = solve_pinned(fit.information, tables.swings.T, size).T[:, :size]
         moved = swung - (swung[:, ~hanging].mean(axis=1, keepdims=True) if not hanging.all() else 0.0)
     return Clustered(
         covariance=covariance,
-        beta=full[size + len(fit.phi) :, size + len(fit.phi) :],
+        beta=beta,
+        guard=guard,
         method="CR3" if exact else "CR0",
         clusters=count,
         effective=effective_number(sizes),
@@ -181,6 +206,7 @@ def clustered_covariance(
         clusters_by_model=tables.appear,
         largest_share=float(sizes.max() / sizes.sum()),
         hanging=hanging,
+        loose=loose,
         draws=moved,
     )
 
@@ -206,17 +232,40 @@ def _centred(covariance: FloatArray, hanging: BoolArray) -> FloatArray:
     return np.asarray(rows - rows[:, keep].mean(axis=1, keepdims=True))
 
 
-def _guard(fit: BradleyTerry, size: int, votes: FloatArray, appear: IntArray) -> FloatArray:
+def _in_one_cluster(cluster: IntArray, values: Any) -> bool:
+    held = cluster[np.asarray(values) != 0]
+    return bool((held == held[:1]).all())
+
+
+def _guard(fit: BradleyTerry, votes: Comparisons, appear: IntArray, hanging: BoolArray) -> FloatArray:
     """(K,) variance added to each strength (see `clustered_covariance`).
 
     A vote that is all surprise moves strength i by about its model-based variance r_i = Var(theta_i - w'theta) /
     (1 - w_i), w being each model's share of information, so that a newcomer's ignorance is not everyone's. A
     pseudo-cluster moves it as far as the n_i / G_i votes of a typical cluster would by chance, r_i sqrt(n_i / G_i). For
-    two models and one vote a prompt this is the variance that two pseudo-items add.
+    two models and one vote a prompt this is the variance that two pseudo-items add. Weighted votes move it by their
+    weight: n_i is then the sum of their squares.
     """
-    inverse = np.linalg.inv(pinned(fit.information, size))[:size, :size]
-    own = np.diag(fit.information)[:size]
+    size = len(votes.names)
+    inverse = solve_pinned(fit.information, np.eye(len(fit.information), size), size)[:size]
+    own = np.diag(fit.information)[:size] * (~hanging | hanging.all())
     share = own / own.sum()
     toward = inverse @ share
     variance = np.diag(inverse) - 2 * toward + share @ toward
-    return np.asarray(votes / np.maximum(appear, 1) * (variance / (1 - share)) ** 2)
+    squares = None if votes.weight is None else votes.weight**2
+    held = tally(votes.a, squares, size) + tally(votes.b, squares, size)
+    return np.asarray(held / np.maximum(appear, 1) * (variance / (1 - share)) ** 2)
+
+
+def _effects_guard(fit: BradleyTerry, votes: Comparisons, cluster: IntArray) -> FloatArray:
+    """(m,) the same for the covariates' effects: a surprising vote moves one by its covariate times its variance."""
+    size, found = len(votes.names), []
+    first = size + len(fit.phi)
+    right = np.eye(len(fit.information))[:, first:]
+    variance = np.diag(solve_pinned(fit.information, right, size)[first:])
+    for own, values in zip(variance, votes.covariates.values(), strict=True):
+        x = np.asarray(values, dtype=np.float64)
+        groups = np.count_nonzero(np.bincount(cluster[x != 0]))
+        squares = np.square(x if votes.weight is None else x * votes.weight).sum()
+        found.append(squares / max(groups, 1) * own**2)
+    return np.array(found)
