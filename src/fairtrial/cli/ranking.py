@@ -1,4 +1,4 @@
-"""`fairtrial rank`: boards from a battle file or from a lab's latest report, printed and saved. Read `rank_votes` first."""
+"""`fairtrial rank`: boards from a battle file or a lab's latest report, printed and saved. Read `rank_votes` first."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -241,6 +241,7 @@ def _save(ranking: "Ranking", path: Path, request: Request) -> None:
     import json
     import os
 
+    import fairtrial
     from fairtrial import reports
 
     lang = request.lang or "en"
@@ -252,7 +253,7 @@ def _save(ranking: "Ranking", path: Path, request: Request) -> None:
         case ".png":
             data = reports.board_png(ranking, lang=lang)
         case _:
-            data = reports.board_page(ranking, lang=request.lang or "auto").encode()
+            data = reports.board_page(ranking, version=fairtrial.__version__, lang=request.lang or "auto").encode()
     draft = path.with_name(f".{path.name}.part")
     draft.write_bytes(data)
     os.replace(draft, path)  # noqa: PTH105 - see `page.write_html`

@@ -47,7 +47,7 @@ def vote_columns(directory: Path, report: Report) -> dict[str, list[Any]]:
         )
     battles = {battle.id: battle for battle in evidence.rows("battles", BattleRow)}
     prompts = {prompt.id: prompt for prompt in evidence.rows("prompts", PromptRow)}
-    answers = {answer.id: answer for answer in evidence.rows("responses", _Answer)}
+    answers: dict[str, _Answer] = {answer.id: answer for answer in evidence.rows("responses", _Answer)}
     features = sorted({name for answer in answers.values() for name in answer.style})
     try:
         rows = [_row(vote, battles[vote.battle], prompts, answers, features) for vote in votes]

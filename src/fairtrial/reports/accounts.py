@@ -4,6 +4,7 @@ Everything is read off the board: its differences, its `fit`, its controls. A sc
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from fairtrial.core import Board
@@ -48,9 +49,14 @@ def sizes(board: Board) -> Sentence | None:
         return None
     groups = board.fit.get("groups", [])
     held = groups[0]["clusters"] if len(groups) == 1 else {}
-    parts: list[Sentence] = [sentence("n.votes", n=count(board.fit["votes"]))]
+    parts = [sentence("n.votes", n=count(board.fit["votes"]))]
     parts += [sentence(f"n.{name}", n=count(held[name])) for name in _CLUSTERS if name in held]
     return listed(parts)
+
+
+def votes_of(board: Board) -> Sentence:
+    """The number of votes that a board is made of."""
+    return sentence("n.votes", n=count(board.fit.get("votes", 0)))
 
 
 def separation(board: Board) -> Sentence | None:
@@ -59,7 +65,7 @@ def separation(board: Board) -> Sentence | None:
     if len(names) < 2 or not board.differences:
         return None
     apart = {frozenset((item.a, item.b)) for item in comparisons(board) if _without_zero(item.ci)}
-    near = sum(frozenset(pair) in apart for pair in zip(names, names[1:], strict=False))
+    near = sum(frozenset(pair) in apart for pair in pairwise(names))
     pairs = len(names) * (len(names) - 1) // 2
     return sentence("board.separated", k=count(near), n=count(len(names) - 1), m=count(len(apart)), p=count(pairs))
 
@@ -95,7 +101,7 @@ def controls(board: Board) -> list[Sentence]:
     said = []
     for name, effect in board.controls.items():
         coefficient, ci = decimal(effect["coef"], 3, signed=True), span_of(effect["ci"], 3)
-        words = {"name": control_name(name), "coef": coefficient, "ci": ci}
+        words: dict[str, Sentence | str] = {"name": control_name(name), "coef": coefficient, "ci": ci}
         if effect.get("sd"):
             points = number(effect["points_per_sd"], signed=True)
             reach = interval(tuple(effect["points_per_sd_ci"]), signed=True)
@@ -126,7 +132,11 @@ def agreement(found: dict[str, Any]) -> list[Sentence]:
 
 
 def _alpha(kind: str, found: dict[str, Any]) -> Sentence:
-    words = {"kind": sentence(f"agree.{kind}"), "units": count(found["units"]), "raters": count(found["raters"])}
+    words: dict[str, Sentence | str] = {
+        "kind": sentence(f"agree.{kind}"),
+        "units": count(found["units"]),
+        "raters": count(found["raters"]),
+    }
     if found["estimate"] is None:
         return sentence("agree.none", reason=known("agree.reason", found["reason"]), **words)
     return sentence(
@@ -144,9 +154,9 @@ def level_of(board: Board) -> str:
     return f"{100 * (1 - float(board.fit.get('alpha', 0.05))):.3g}"
 
 
-def listed(parts: Sequence[Sentence | str]) -> Sentence | str:
+def listed(parts: Sequence[Sentence]) -> Sentence:
     """Several sentences in a row, with commas."""
-    whole: Sentence | str = parts[0]
+    whole = parts[0]
     for part in parts[1:]:
         whole = sentence("join.list", first=whole, rest=part)
     return whole
@@ -171,7 +181,7 @@ def _ties(fit: dict[str, Any], group: dict[str, Any]) -> Sentence:
     return sentence("ties.none")
 
 
-def _methods(group: dict[str, Any]) -> Sentence | str:
+def _methods(group: dict[str, Any]) -> Sentence:
     return listed(
         [
             sentence(f"errors.{method}", by=known("cluster", name))
@@ -184,7 +194,7 @@ def _combined(group: dict[str, Any]) -> Sentence | str:
     return "" if group.get("combined") == "one way" else sentence(f"errors.{group['combined']}")
 
 
-def _ratios(found: dict[str, float]) -> Sentence | str:
+def _ratios(found: dict[str, float]) -> Sentence:
     return listed([sentence("check.ratio", ratio=decimal(value), by=known("cluster", n)) for n, value in found.items()])
 
 
@@ -202,7 +212,8 @@ def _both_bad(board: Board) -> list[Sentence]:
     if "ratings_with_both_bad_as_tie" not in board.fit:
         return []
     other = board.fit["ratings_with_both_bad_as_tie"]
-    rated = [row for row in board.models if row.rating is not None and other and row.name in other]
+    bare = board if board.raw is None else board.raw  # these ratings are without controls
+    rated = [row for row in bare.models if row.rating is not None and other and row.name in other]
     if not rated:
         return [sentence("made.both_bad.none")]
     row = max(rated, key=lambda one: abs(other[one.name] - (one.rating or 0.0)))

@@ -10,7 +10,7 @@ from fairtrial.reports.typeset import estimate_of, places
 
 LARGEST_MATRIX = 30
 """Most models whose wins are written out as numbers; above that they are shades."""
-_VALUE = 24
+_VALUE = 18
 
 
 def _domain(boards: Sequence[Board]) -> tuple[float, float]:
@@ -49,8 +49,10 @@ def whiskers(pen: Pen, board: Board) -> Any:
     unit = "score" if domain == (0.0, 1.0) else "rating"
     title, height = pen.word(f"chart.axis.{unit}"), pen.row(labels) * total
     ends = _tier_ends(board, labels)
-    left = dots(pen, values, y=pen.side(labels), domain=domain, title=title)
-    left = _ruled(pen, left, labels, ends).properties(width=pen.span(330, 150), height=height)
+    side = pen.side(labels)
+    left = _ruled(pen, dots(pen, values, y=side, domain=domain, title=title), side, ends).properties(
+        width=pen.span(330, 150), height=height
+    )
     sets = [
         {"row": label, "best": row.rank_set[0] - 0.5, "worst": row.rank_set[1] + 0.5}
         for label, row in zip(labels, board.models, strict=True)
@@ -65,7 +67,7 @@ def whiskers(pen: Pen, board: Board) -> Any:
     right = bars.encode(
         x=alt.X("best:Q", title=pen.word("chart.axis.places"), scale=scale, axis=axis), x2="worst:Q", y=rows
     )
-    right = _ruled(pen, right, labels, ends).properties(width=pen.span(130, 56), height=height)
+    right = _ruled(pen, right, rows, ends).properties(width=pen.span(130, 56), height=height)
     return alt.hconcat(left, right, spacing=pen.span(28, 12))
 
 
@@ -75,20 +77,23 @@ def _tier_ends(board: Board, labels: Sequence[str]) -> list[str]:
     return [label for above, row, label in pairs if row.tier is not None and row.tier != above.tier]
 
 
-def _ruled(pen: Pen, chart: Any, labels: Sequence[str], ends: Sequence[str]) -> Any:
+def _ruled(pen: Pen, chart: Any, y: Any, ends: Sequence[str]) -> Any:
     """The chart with a line above each row that begins a tier."""
     import altair as alt
 
     if not ends:
         return chart
-    scale = alt.Scale(type="band", padding=0, domain=list(labels))
-    y = alt.Y("row:N", sort=list(labels), bandPosition=0, scale=scale)
+    edge = y.copy()
+    edge["bandPosition"] = 0
     line = alt.Chart(pen.data([{"row": label} for label in ends])).mark_rule(color=FAINT, strokeDash=[2, 3])
-    return alt.layer(line.encode(y=y), chart)
+    return alt.layer(line.encode(y=edge), chart)
 
 
-def side_by_side(pen: Pen, boards: Sequence[Board], titles: Sequence[str]) -> Any:
-    """A panel for each board, the same rows in each: estimates, intervals, and the places left open in figures."""
+def side_by_side(pen: Pen, boards: Sequence[Board], titles: Sequence[tuple[str, str]]) -> Any:
+    """A panel for each board, the same rows in each: estimates, intervals, and the places left open in figures.
+
+    `titles` are each board's name and its number of votes, in words.
+    """
     import altair as alt
 
     whole = boards[0]
@@ -98,7 +103,7 @@ def side_by_side(pen: Pen, boards: Sequence[Board], titles: Sequence[str]) -> An
     unit = "score" if domain == (0.0, 1.0) else "rating"
     width, height, columns = pen.span(150, 150), pen.row(labels) * len(labels), pen.span(4, 1)
     panels = []
-    for place, (board, title) in enumerate(zip(boards, titles, strict=True)):
+    for place, (board, (name, votes)) in enumerate(zip(boards, titles, strict=True)):
         values = _values(pen, board, named, domain)
         first = place % columns == 0
         y = pen.side(labels)
@@ -107,7 +112,9 @@ def side_by_side(pen: Pen, boards: Sequence[Board], titles: Sequence[str]) -> An
         cells = dots(pen, values, y=y, domain=domain, title=pen.word(f"chart.axis.{unit}"), ticks=3)
         figures = alt.Chart(pen.data(values)).mark_text(align="right", fontSize=11, color=INK)
         sets = figures.encode(x=alt.value(width + 38), y=y, text="places:N")
-        heading = alt.TitleParams(text=pen.label(visible(title, _VALUE)), fontSize=12.5, offset=6, anchor="start")
+        heading = alt.TitleParams(
+            text=f"{pen.label(visible(name, _VALUE))}  {votes}", fontSize=12.5, offset=6, anchor="start"
+        )
         panels.append(alt.layer(cells, sets).properties(width=width, height=height, title=heading))
     lines = [alt.hconcat(*panels[at : at + columns], spacing=54) for at in range(0, len(panels), columns)]
     return alt.vconcat(*lines, spacing=26)
@@ -127,7 +134,7 @@ def matrix(pen: Pen, board: Board) -> Any:
     most = max((wins for line in board.matrix for wins in line), default=0) or 1
     large = len(labels) > LARGEST_MATRIX
     step = pen.span(12, 7) if large else None
-    size = {"labelFontSize": pen.span(10, 6)} if large else {}
+    size: dict[str, Any] = {"labelFontSize": pen.span(10, 6)} if large else {}
     split = "replace(datum.label, /\\n/g, ' ')"
     top = alt.Axis(orient="top", labelAngle=-90 if large else -40, labelExpr=split, labelOverlap=False, **size)
     side = alt.Axis(labelExpr=split, labelOverlap=False, **size) if large else alt.Axis()

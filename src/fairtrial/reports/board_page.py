@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-import fairtrial
 from fairtrial.core import Board
 from fairtrial.reports import accounts, chart_titles, findings
 from fairtrial.reports.figures import ranking_figures
@@ -17,14 +16,15 @@ from fairtrial.reports.typeset import percent
 from fairtrial.reports.words import LANGUAGES, say
 
 
-def board_page(ranking: Ranking, *, lang: Literal["auto", "en", "ko"] = "auto") -> str:
+def board_page(ranking: Ranking, *, version: str, lang: Literal["auto", "en", "ko"] = "auto") -> str:
     """The page: boards, matrix, controls, method, refusals, agreement, in English and in Korean.
 
     Args:
         ranking: What was found.
+        version: Of Fairtrial, as the page says it.
         lang: Language the page opens in; ``auto`` follows the reader's browser. The page holds both.
     """
-    return environment().get_template("ranking.html.j2").render(**_context(ranking, lang))
+    return environment().get_template("ranking.html.j2").render(**_context(ranking, lang), version=version)
 
 
 def _context(ranking: Ranking, lang: str) -> dict[str, Any]:
@@ -34,7 +34,6 @@ def _context(ranking: Ranking, lang: str) -> dict[str, Any]:
     return {
         "ranking": ranking,
         "lang": lang,
-        "version": fairtrial.__version__,
         "figures": {one.key: figure(one) for one in ranking_figures(ranking)},
         "boards": _keyed(ranking),
         "headline": chart_titles.side_by_side(ranking) if ranking.parts else findings.headline(whole),
@@ -55,5 +54,5 @@ def _context(ranking: Ranking, lang: str) -> dict[str, Any]:
 
 
 def _keyed(ranking: Ranking) -> dict[str, Board]:
-    """Boards by a name for links: ``all``, then ``1``, ``2`` …"""
+    """Boards by a name for links: ``all``, then ``1``, ``2`` and so on."""
     return {"all" if not place else str(place): board for place, board in enumerate(ranking.boards)}

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fairtrial.core import Board, BoardModel
+from fairtrial.core import BoardModel
 from fairtrial.core.flow import Params
 from fairtrial.reports.findings import judge_name, measures, reason, span
 from fairtrial.reports.marks import has_hangul, romanised, visible
 from fairtrial.reports.svg import korean_font
-from fairtrial.reports.typeset import estimate_of
 from fairtrial.reports.words import Language, known, say
 
 _Box = tuple[float, float, float, float]
@@ -83,7 +82,7 @@ class Pen:
         import altair as alt
 
         size = _TYPE if len(labels) <= _MANY else _SMALL
-        split = {"labelExpr": "split(datum.label, '\\n')"} if self.narrow else {}
+        split: dict[str, Any] = {"labelExpr": "split(datum.label, '\\n')"} if self.narrow else {}
         axis = alt.Axis(labelFontSize=size, labelOverlap=False, **split)
         return alt.Y(f"{column}:N", sort=list(labels), title=None, axis=axis, scale=alt.Scale(type="band", padding=0))
 
@@ -110,7 +109,7 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
     import altair as alt
 
     if title:
-        lines = textwrap.wrap(caption, _SUBTITLE)
+        lines = textwrap.wrap(caption, _SUBTITLE * 2 // 3 if has_hangul(caption) else _SUBTITLE)
         chart = chart.properties(title=alt.TitleParams(text=textwrap.wrap(title, 64), subtitle=lines, anchor="start"))
     styled = (
         chart.configure(background="transparent", font=_FONT, padding={"left": 16, "right": 34, "top": 6, "bottom": 6})
@@ -167,6 +166,7 @@ def dots(
 
 
 def dot_of(value: float | None, ci: Sequence[float | None], domain: tuple[float, float]) -> dict[str, Any]:
+    """An estimate and its interval as `dots` draws them; open sides end at the edge of the domain."""
     low, high = ci
     known_at_all = value is not None or low is not None or high is not None
     return {

@@ -89,7 +89,8 @@ class VoteRow:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-Row = TypeVar("Row", PromptRow, ResponseHead, ResponseRow, ScoreRow, BattleRow, VoteRow)
+Row = TypeVar("Row")
+"""One of the dataclasses here, or another that names some of a line's keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

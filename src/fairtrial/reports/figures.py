@@ -10,7 +10,7 @@ from typing import Any
 
 from fairtrial.core import Board, Report
 from fairtrial.reports import board_drawing, chart_titles, drawing
-from fairtrial.reports.accounts import level_of, sizes
+from fairtrial.reports.accounts import level_of, sizes, votes_of
 from fairtrial.reports.findings import board_n, failures_counted, headline_board, keyed_boards, namer, span
 from fairtrial.reports.marks import has_hangul, romanised
 from fairtrial.reports.rankings import Ranking
@@ -142,10 +142,13 @@ def ranking_figures(ranking: Ranking) -> list[Figure]:
 
 def _side_by_side_figure(ranking: Ranking) -> Figure:
     caption = sentence("chart.byside.caption", level=level_of(ranking.whole), n=n_of(ranking.whole))
+    if ranking.whole.raw is not None:
+        caption = sentence("join.two", first=caption, second=sentence("chart.raw.caption"))
 
     def draw(pen: drawing.Pen) -> Any:
         names = [pen.word("col.all"), *(ranking.value(part) for part in ranking.parts)]
-        return board_drawing.side_by_side(pen, ranking.boards, names)
+        votes = [say(votes_of(board), pen.lang) for board in ranking.boards]
+        return board_drawing.side_by_side(pen, ranking.boards, list(zip(names, votes, strict=True)))
 
     return Figure(key="boards", title=chart_titles.side_by_side(ranking), caption=caption, draw=draw)
 

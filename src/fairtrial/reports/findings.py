@@ -5,6 +5,7 @@ Read `headline` first. Nothing here compares estimates to decide who is better; 
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from fairtrial.core import Board, BoardModel, Difference, Report
 from fairtrial.core.flow import Params
@@ -152,7 +153,7 @@ def shown_pairs(board: Board, most: int = 600) -> tuple[Difference, ...]:
     if len(board.differences) <= most:
         return board.differences
     names_of = [row.name for row in board.models]
-    near = set(zip(names_of, names_of[1:], strict=False))
+    near = set(pairwise(names_of))
     first = [item for item in board.differences if (item.a, item.b) in near]
     then = [item for item in board.differences if (item.a, item.b) not in near and item.verdict != "inconclusive"]
     return (*first, *then)[:most]

@@ -5,12 +5,14 @@ from xml.etree import ElementTree as ET
 from fairtrial.core import NoConclusion
 from fairtrial.reports import drawing
 from fairtrial.reports.figures import Figure, ranking_figures, render
+from fairtrial.reports.marks import has_hangul
 from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.svg import SVG
 from fairtrial.reports.words import Language
 
 _PAPER = {drawing.INK: "#1f2124", drawing.FAINT: "#b9b5ab", drawing.ACCENT: "#11617f", drawing.ALARM: "#a03f1c"}
 """The drawing's mid tones to the page's colours on light paper."""
+_KOREAN = "Noto Sans CJK KR, Noto Sans KR, Apple SD Gothic Neo, Malgun Gothic, NanumGothic, sans-serif"
 _WHITE = "#fdfcf9"
 _SCALE, _LARGEST = 2.0, 60_000_000
 """Pixels of a drawing's unit, and most pixels of a picture."""
@@ -38,6 +40,9 @@ def board_png(ranking: Ranking, *, lang: Language = "en") -> bytes:
         svg = svg.replace(tone, colour)
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
     width, height = _size(root)
+    for text in root.iter(f"{{{SVG}}}text"):
+        if has_hangul(text.text or ""):  # the renderer takes the first family's glyphs, and for others any font's
+            text.set("font-family", _KOREAN)
     root.insert(0, ET.Element(f"{{{SVG}}}rect", {"width": f"{width:g}", "height": f"{height:g}", "fill": _WHITE}))
     scale = min(_SCALE, (_LARGEST / (width * height)) ** 0.5)
     return bytes(vl_convert.svg_to_png(ET.tostring(root, encoding="unicode"), scale=scale))

@@ -17,7 +17,7 @@ from fairtrial.reports.chart_titles import side_by_side
 from fairtrial.reports.marks import visible
 from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.refusals import in_words
-from fairtrial.reports.terminal import bullet, print_board
+from fairtrial.reports.terminal import bullet, print_board, small_print
 from fairtrial.reports.typeset import fixed, number, percent, places
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
@@ -88,13 +88,13 @@ def _print_side_by_side(ranking: Ranking, console: Console, lang: Language) -> N
     console.print(Text(say(sentence("section.byside", by=visible(ranking.by)), lang), style=_HEAD))
     columns = [_column(board, ranking, lang) for board in ranking.boards]
     names = [visible(row.name, _NAME) for row in ranking.whole.models]
-    for part in _fitting(names, columns, console.width):
-        _print_columns(names, part, console)
+    for line in _fitting(names, columns, console.width):
+        _print_columns(names, line, console)
     console.print(Text(say("byside.wide", lang), style=_QUIET))
     _bullets([_own_error(ranking)], console, lang, style=_QUIET)
     console.print()
     console.print(Text(say("col.all", lang), style=_HEAD))
-    _bullets([*_decided(ranking.whole), *_limits(ranking.whole)], console, lang)
+    _bullets([*_decided(ranking.whole), *_limits(ranking.whole), *small_print(ranking.whole, lang)], console, lang)
     known = set(ranking.whole.refusals)
     for part in ranking.parts:
         console.print()

@@ -119,6 +119,7 @@ def _plain(value: object) -> str:
 
 
 def static(name: str) -> str:
+    """A file of the house: a style sheet, a script."""
     return files("fairtrial.reports").joinpath("static", name).read_text(encoding="utf-8")
 
 

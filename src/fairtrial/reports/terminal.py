@@ -52,7 +52,7 @@ def print_board(board: Board, console: Console, *, title: str = "", scope: bool 
     if scope:
         for line in [findings.scope(board), *map(in_words, findings.refusals(board))]:
             bullet(console, _say(line, lang), style=_QUIET)
-    for line in _small_print(board, lang):
+    for line in small_print(board, lang):
         bullet(console, line, style=_QUIET)
 
 
@@ -218,7 +218,7 @@ def shown_name(row: BoardModel, lang: Language) -> Text:
     return Text.assemble(visible(row.name, _NAME - len(tag)), (tag, _QUIET))
 
 
-def _small_print(board: Board, lang: Language) -> list[str]:
+def small_print(board: Board, lang: Language) -> list[str]:
     """What no table shows: refusals about ratings beside scores, and votes left out."""
     lines = [f"{say('board.asides', lang)}: {_say(in_words(refusal), lang)}" for refusal in findings.asides(board)]
     excluded = ", ".join(f"{n} × {_say(known('vote', reason), lang)}" for reason, n in board.excluded.items())

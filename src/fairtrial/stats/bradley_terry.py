@@ -5,6 +5,7 @@ The chance of an outcome depends on d = theta_a - theta_b + beta'x: strengths th
 The log-likelihood is concave in all of them and nothing is added to it: no prior, no ridge.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from fairtrial.core import BadInput
 from fairtrial.stats._arrays import FloatArray
 from fairtrial.stats.comparisons import Comparisons, Rows, rows_of
 from fairtrial.stats.graph import connectivity, tie_weight_bounded
-from fairtrial.stats.outcomes import A_SOMEHOW, B_SOMEHOW, Davidson, HalfWins, OutcomeModel, graded_model, tie_model
+from fairtrial.stats.outcomes import A_SOMEHOW, B_SOMEHOW, At, Davidson, HalfWins, OutcomeModel, graded_model, tie_model
 
 MAX_STEPS = 60
 STEP_TOLERANCE = 1e-7
@@ -22,6 +23,8 @@ STEP_TOLERANCE = 1e-7
 _DIVERGING = 25
 """Steps after which one that is still large shows that there is no finite maximum."""
 _COLLINEAR = 1e-9
+_KEPT = 16_000_000
+"""Most numbers of votes laid out for a fit with covariates that are kept from step to step."""
 _SAMPLE = 60_000
 """Votes from which a fit with covariates starts, when there are several times as many."""
 
@@ -96,8 +99,25 @@ def fit(votes: Comparisons, *, ties: str = "davidson") -> BradleyTerry:
             _require_identified(likelihood, point)
         rough = _newton(part, point, most=8, tolerance=1e-2)
         if rough.converged:
-            point = np.concatenate([rough.theta, rough.phi, rough.beta])
+            point = _nearer(likelihood, rough, len(votes) / len(some))
     return _newton(likelihood, point)
+
+
+def _nearer(likelihood: "_Likelihood", rough: BradleyTerry, scale: float) -> FloatArray:
+    """From a sample's estimate to nearly the estimate of all votes, by passes that need only the slopes.
+
+    The sample's information, scaled up, is off by a few per cent, so each such step leaves a few per cent of the error,
+    for half the cost of a Newton step.
+    """
+    point = np.concatenate([rough.theta, rough.phi, rough.beta])
+    last = np.inf
+    for _ in range(3):
+        step = solve_pinned(rough.information * scale, likelihood.slopes(point), likelihood.size)
+        if not np.abs(step).max() < last / 2:
+            break
+        last = float(np.abs(step).max())
+        point = point + step
+    return point
 
 
 def _require_identified(likelihood: "_Likelihood", point: FloatArray) -> None:
@@ -200,6 +220,32 @@ class _Likelihood:
         cut = self.size + self.own
         return point[: self.size], point[self.size : cut], point[cut:]
 
+    def blocks(self) -> Iterable[Rows]:
+        """The rows; votes are laid out block by block again each time when keeping them would take much memory."""
+        if self.rows is None:
+            if len(self.votes) * (len(self.controls) + 3) > _KEPT:
+                return self.votes.blocks()
+            self.rows = list(self.votes.blocks())
+        return self.rows
+
+    def slopes(self, point: FloatArray) -> FloatArray:
+        """Gradient (P,) alone."""
+        theta, phi, beta = self.parts(point)
+        gap = theta[:, None] - theta[None, :]
+        gradient = np.zeros(len(point))
+        for rows in self.blocks():
+            self._add_slopes(gradient, rows, rows.at(self.model, gap, beta, phi))
+        return gradient
+
+    def _add_slopes(self, gradient: FloatArray, rows: Rows, at: At) -> None:
+        size = self.size
+        slope = rows.sum(at.slope())
+        gradient[:size] += np.bincount(rows.a, slope, size) - np.bincount(rows.b, slope, size)
+        for k, one in enumerate(at.own_slope()):
+            gradient[size + k] += rows.sum(one).sum()
+        if rows.x is not None:
+            gradient[size + self.own :] += rows.x @ slope
+
     def evaluate(self, point: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Value, gradient (P,) and information (P, P); minus infinity and zeros outside the range."""
         theta, phi, beta = self.parts(point)
@@ -209,27 +255,25 @@ class _Likelihood:
         curves = np.zeros(size * size)
         information = np.zeros((width, width))
         own, control = slice(size, size + self.own), slice(size + self.own, width)
-        for rows in self.rows if self.rows is not None else self.votes.blocks():
+        for rows in self.blocks():
             at = rows.at(self.model, gap, beta, phi)
             if not at.valid:
                 return -np.inf, gradient, information
             value += float(rows.sum(at.value()).sum())
-            slope, curve = rows.sum(at.slope()), rows.sum(at.curve())
-            gradient[:size] += np.bincount(rows.a, slope, size) - np.bincount(rows.b, slope, size)
-            curves += np.bincount(rows.a * size + rows.b, curve, size * size)
+            self._add_slopes(gradient, rows, at)
+            curve = rows.sum(at.curve())
+            curves += np.bincount(rows.pair, curve, size * size)
             cross = [rows.sum(values) for values in at.cross()]
-            for k, (one, shared) in enumerate(zip(at.own_slope(), cross, strict=True)):
-                gradient[size + k] += rows.sum(one).sum()
+            for k, shared in enumerate(cross):
                 information[:size, size + k] += np.bincount(rows.a, shared, size) - np.bincount(rows.b, shared, size)
             if self.own:
                 information[own, own] += [[rows.sum(one).sum() for one in line] for line in at.own_curve()]
             if rows.x is not None:
-                gradient[control] += rows.x @ slope
                 bent = rows.x * curve
                 information[control, control] += bent @ rows.x.T
                 for k, line in enumerate(bent):
-                    information[:size, size + self.own + k] += np.bincount(rows.a, line, size)
-                    information[:size, size + self.own + k] -= np.bincount(rows.b, line, size)
+                    split = np.bincount(rows.a, line, size) - np.bincount(rows.b, line, size)
+                    information[:size, size + self.own + k] += split
                 for k, shared in enumerate(cross):
                     information[size + k, control] += rows.x @ shared
         table = curves.reshape(size, size)

@@ -26,6 +26,8 @@ class Rows:
     a: IntArray
     """(n,) model A."""
     b: IntArray
+    pair: IntArray
+    """(n,) a K + b: where the pair stands in a (K, K) table."""
     x: FloatArray | None
     """(m, n) covariates; None without any."""
     outcome: IntArray
@@ -35,7 +37,7 @@ class Rows:
 
     def at(self, model: OutcomeModel, gap: FloatArray, beta: FloatArray, phi: FloatArray) -> At:
         """The outcome model at these rows; `gap` is the (K, K) table of strength differences."""
-        d = gap[self.a, self.b]
+        d = gap.ravel().take(self.pair)
         if self.x is not None:
             d = d + beta @ self.x
         return model.at(d if self.outcome.ndim == 1 else d[None, :], self.outcome, phi)
@@ -132,9 +134,11 @@ class Comparisons:
         for start in range(0, len(self), BLOCK):
             part = slice(start, start + BLOCK)
             columns = [np.asarray(values[part], dtype=np.float64) for values in self.covariates.values()]
+            a, b = self.a[part].astype(np.intp), self.b[part].astype(np.intp)
             yield Rows(
-                a=self.a[part].astype(np.intp),
-                b=self.b[part].astype(np.intp),
+                a=a,
+                b=b,
+                pair=a * len(self.names) + b,
                 x=np.stack(columns) if columns else None,
                 outcome=self.outcome[part],
                 weight=None if self.weight is None else self.weight[part],
@@ -163,7 +167,7 @@ def _pairs(counts: FloatArray, outcome: IntArray, x: float | None) -> Rows:
     met = counts.sum(axis=2)
     a, b = np.nonzero(met if x == 1.0 else np.triu(met, 1))
     column = None if x is None else np.full((1, len(a)), x)
-    return Rows(a=a, b=b, x=column, outcome=outcome, weight=np.ascontiguousarray(counts[a, b].T))
+    return Rows(a=a, b=b, pair=a * len(met) + b, x=column, outcome=outcome, weight=np.ascontiguousarray(counts[a, b].T))
 
 
 def _grades(battles: Battles) -> IntArray:

@@ -142,11 +142,12 @@ class _HalfAt:
     valid = True
 
     def __init__(self, d: FloatArray, outcome: IntArray) -> None:
-        self.share = outcome * 0.5
-        self.d = d
-        small = np.exp(-np.abs(d))
-        self.tail = small
-        self.win = np.where(d > 0, 1.0, small) / (1 + small)
+        self.share, self.d = outcome * 0.5, d
+        weak = np.abs(d)
+        np.negative(weak, out=weak)
+        self.tail = np.exp(weak)
+        self.weak = np.divide(self.tail, self.tail + 1.0, out=weak)  # the weaker side's chance, exact however small
+        self.win = np.where(d > 0, 1.0 - self.weak, self.weak)
 
     def value(self) -> FloatArray:
         return np.asarray(self.share * self.d - np.maximum(self.d, 0) - np.log1p(self.tail), dtype=np.float64)
@@ -155,7 +156,7 @@ class _HalfAt:
         return np.asarray(self.share - self.win, dtype=np.float64)
 
     def curve(self) -> FloatArray:
-        return np.asarray(self.tail / (1 + self.tail) ** 2, dtype=np.float64)
+        return np.asarray(self.weak * (1.0 - self.weak), dtype=np.float64)
 
     def own_slope(self) -> list[FloatArray]:
         return []

@@ -260,12 +260,12 @@ def _guard(fit: BradleyTerry, votes: Comparisons, appear: IntArray, hanging: Boo
 def _effects_guard(fit: BradleyTerry, votes: Comparisons, cluster: IntArray) -> FloatArray:
     """(m,) the same for the covariates' effects: a surprising vote moves one by its covariate times its variance."""
     size, found = len(votes.names), []
-    first = size + len(fit.phi)
+    first, count = size + len(fit.phi), int(cluster.max(initial=-1)) + 1
     right = np.eye(len(fit.information))[:, first:]
     variance = np.diag(solve_pinned(fit.information, right, size)[first:])
     for own, values in zip(variance, votes.covariates.values(), strict=True):
         x = np.asarray(values, dtype=np.float64)
-        groups = np.count_nonzero(np.bincount(cluster[x != 0]))
+        groups = count if x.all() else np.count_nonzero(np.bincount(cluster[x != 0]))
         squares = np.square(x if votes.weight is None else x * votes.weight).sum()
         found.append(squares / max(groups, 1) * own**2)
     return np.array(found)

@@ -61,11 +61,11 @@ def vote_scores(fit: BradleyTerry, votes: Comparisons) -> Iterator[tuple[slice, 
     for rows in votes.blocks():
         at = rows.at(fit.model, fit.gap, fit.beta, fit.phi)
         strength = rows.sum(at.slope())
-        rest = [rows.sum(one) for one in at.own_slope()]
+        rest = [rows.sum(one)[None, :] for one in at.own_slope()]
         if rows.x is not None:
-            rest.extend(rows.x * strength)
+            rest.append(rows.x * strength)
         part = slice(start, start + len(rows.a))
-        table = np.array(rest) if rest else np.zeros((0, len(rows.a)))
+        table = np.concatenate(rest) if rest else np.zeros((0, len(rows.a)))
         yield part, VoteScores(a=rows.a, b=rows.b, strength=strength, rest=table, weight=rows.weight)
         start = part.stop
 
@@ -175,11 +175,11 @@ def _add_single(
             tables.meat[:size, size + k] += split
             tables.meat[size + k, :size] += split
         tables.meat[rest, rest] += found.rest @ found.rest.T
-        one = np.ones(len(found.a)) if found.weight is None else found.weight
         for side in (found.a, found.b):
-            tables.votes += np.bincount(side, one, size)
-            tables.squares += np.bincount(side, one**2, size)
-            tables.appear += np.bincount(side, minlength=size)
+            met = np.bincount(side, minlength=size)
+            tables.appear += met
+            tables.votes += met if found.weight is None else np.bincount(side, found.weight, size)
+            tables.squares += met if found.weight is None else np.bincount(side, found.weight**2, size)
         for start in range(0, draws, 50):  # a few draws at a time: there is a sign for every vote
             some = slice(start, min(start + 50, draws))
             swung = _signs(rng, some.stop - start, len(found.a))
