@@ -22,7 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads on
 import numpy as np
 
 from coverage_scores import SCORES, run_proportions, run_scores
-from coverage_votes import ONE_WAY, TWO_WAY, run_votes
+from coverage_votes import PROMPTS, RATERS, TWO_WAY, run_votes
 
 OUT = Path(__file__).parent / "results" / "coverage.json"
 LEAST, MOST, BIAS = 0.93, 0.05, 0.1
@@ -34,10 +34,12 @@ Job = tuple[str, str, Callable[[], dict[str, Any]]]
 
 def jobs(reps: int, boards: int) -> list[Job]:
     """Evidence, regime, and what runs it; each regime has a seed of its own."""
+    votes = (("votes, two ways", TWO_WAY, 400), ("votes, raters", RATERS, 500), ("votes, prompts", PROMPTS, 100))
     found: list[Job] = [
-        ("votes, two ways", r.name, partial(run_votes, r, reps, boards, 400 + k)) for k, r in enumerate(TWO_WAY)
+        (kind, regime.name, partial(run_votes, regime, reps, boards, seed + k))
+        for kind, regimes, seed in votes
+        for k, regime in enumerate(regimes)
     ]
-    found += [("votes, prompts", r.name, partial(run_votes, r, reps, boards, 100 + k)) for k, r in enumerate(ONE_WAY)]
     found += [("scores", r.name, partial(run_scores, r, boards, 200 + k)) for k, r in enumerate(SCORES)]
     found += [
         ("judge", f"{clusters} prompts, position rate {p}", partial(run_proportions, clusters, p, 3 * reps, 300))
@@ -62,7 +64,7 @@ def _rounded(value: Any) -> Any:
 
 def header() -> str:
     return (
-        f"{'regime':49} {'combined':11} {'G*':>9} {'contrast':>8} {'difference':>13} {'rating':>13} {'effect':>13}"
+        f"{'regime':53} {'combined':11} {'G*':>9} {'contrast':>8} {'difference':>13} {'rating':>13} {'effect':>13}"
         f" {'score':>13} {'all':>6} "
         + " ".join(f"{name:>6}" for name in (*ERRORS.values(), *PEERS.values(), "width", "boot", "bias"))
     )
@@ -81,7 +83,7 @@ def show(row: dict[str, Any]) -> str:
     counted = "/".join(f"{value:.0f}" for value in row.get("effective", {}).values()) or "–"
     boot = "/".join(f"{value:.2f}" for value in row.get("bootstrap", {}).values()) or "–"
     return (
-        f"{row['regime']:49} {row.get('combined', '–'):11} {counted:>9} {cell('contrast', 8)} {both('difference')}"
+        f"{row['regime']:53} {row.get('combined', '–'):11} {counted:>9} {cell('contrast', 8)} {both('difference')}"
         f" {both('rating')} {both('effect')} {both(mean)} {cell('all_differences')} "
         + " ".join(cell(key) for key in (*ERRORS, *PEERS))
         + (f" {row['width']:6.2f}" if "width" in row else f"{'–':>7}")
@@ -116,7 +118,7 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reps", type=int, default=4000, help="replicates of a regime's single intervals")
+    parser.add_argument("--reps", type=int, default=3000, help="replicates of a regime's single intervals")
     parser.add_argument("--boards", type=int, default=1500, help="boards of a regime, for statements about all pairs")
     parser.add_argument("--quick", action="store_true", help="200 of both")
     parser.add_argument("--only", default="", help="part of a regime's name, or a kind of evidence")

@@ -37,8 +37,8 @@ class VoteRegime:
     models: int = 10
     raters: int = 0
     """0: nobody knows the raters, and they have no tastes."""
-    prompts: int = 0
-    """0: every vote has a prompt of its own."""
+    prompts: int | None = 0
+    """0: every vote has a prompt of its own; None: so it has, but nobody knows the prompts."""
     votes: int
     rater_taste: float = 0.0
     prompt_taste: float = 0.0
@@ -74,7 +74,8 @@ class VoteRegime:
     @property
     def cluster(self) -> tuple[str, ...]:
         """What is known to be sampled."""
-        return ("rater", "prompt") if self.raters else ("prompt",)
+        known = (("rater", self.raters > 0), ("prompt", self.prompts is not None))
+        return tuple(name for name, is_known in known if is_known)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,7 +143,7 @@ def draw(regime: VoteRegime, rng: np.random.Generator) -> Battles:
         b=b,
         outcome=np.sign(code - 2) + 1 if regime.graded else code,
         grade=code - 2 if regime.graded else None,
-        prompt=prompt,
+        prompt=None if regime.prompts is None else prompt,
         rater=rater if regime.raters else None,
         order=order,
         features=features,

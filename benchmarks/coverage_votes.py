@@ -59,7 +59,24 @@ TWO_WAY = tuple(
         "style and first position, 200 raters": {"style": True, "position": True},
     }.items()
 )
-ONE_WAY = tuple(
+RATERS = tuple(
+    replace(_CROSSED, prompts=None, prompt_taste=0.0, name=name, **changes)
+    for name, changes in {
+        "15 raters": {"raters": 15, "votes": 1500},
+        "40 raters": {"raters": 40, "votes": 2000},
+        "200 raters": {},
+        "10 equal models, 40 raters, 20,000 votes": {"raters": 40, "equal": True, "votes": 20000},
+        "40 heavy-tailed raters (rank^-1)": {"raters": 40, "rater_skew": 1.0, "votes": 2000},
+        "10 equal models, 200 raters (rank^-0.7), 20,000 votes": {"rater_skew": 0.7, "equal": True, "votes": 20000},
+        "10 equal models, 2,000 raters (rank^-1.2)": {
+            "raters": 2000,
+            "rater_skew": 1.2,
+            "equal": True,
+            "votes": 6000,
+        },
+    }.items()
+)
+PROMPTS = tuple(
     replace(_PROMPTS, name=name, **changes)
     for name, changes in {
         "10 models, 20 prompts": {"prompts": 20, "votes": 900},

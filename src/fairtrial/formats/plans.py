@@ -1,7 +1,7 @@
 """From the columns of any source to `Battles`: which to read, and what they mean. Read `Plan` first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,10 @@ class Plan:
             return columns.get(want, _same(None, votes))
 
         verdicts = self.shape.winner.read(load, place)
+        told = len(verdicts.winner)
         if self.shape.mirror:
             verdicts = _without_mirror(verdicts, load(self.columns["model_a"]), load(self.columns["model_b"]))
+        itself = told - len(verdicts.winner)
         source = verdicts.source
         if source is not None:
             place = Place(name=self.where, rows=_Picked(place.rows, source))
@@ -126,9 +128,10 @@ class Plan:
             ours |= {f"feature_{name}_{side}": columns[want] for side, want in zip("ab", pair, strict=True)}
         labels = {name: self._label(name, want, ours, columns) for name, want in self.by.items()}
         try:
-            return Battles.from_columns(
+            found = Battles.from_columns(
                 ours | labels, control=control, by=tuple(self.by), where=self.where, rows=place.rows
             )
+            return replace(found, passed_over={"baseline against itself": itself}) if itself else found
         except BadInput as error:
             raise self._in_their_words(error) from error.__cause__
 

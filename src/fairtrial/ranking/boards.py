@@ -138,7 +138,7 @@ def rank_votes(
 ) -> Board:
     """A board from votes already read; see `rank` for the arguments."""
     chosen, excluded = of_kind(votes, evidence)
-    excluded |= chosen.excluded()
+    excluded |= dict(votes.passed_over) | chosen.excluded()
     decided = chosen.decided()
     if not len(decided):
         raise _nothing_to_rank(len(votes), excluded)

@@ -14,6 +14,7 @@ import numpy as np
 from fairtrial.core import BadInput, NoConclusion
 from fairtrial.ranking.bounds import strength_bound, win_bound
 from fairtrial.ranking.method import BOOTSTRAP_DRAWS, Method, fit_facts
+from fairtrial.ranking.scope import FEW_PROMPTS
 from fairtrial.stats import (
     A_WINS,
     TIE,
@@ -178,7 +179,8 @@ def _rate_group(
     canvas.gap_upper[index] = np.where(loose, np.inf, pairs.upper)
     held = found.clusters_by_model
     canvas.items[index] = np.minimum(held[:, None], held[None, :])
-    canvas.fit["groups"].append(fit_facts(tuple(canvas.names[k] for k in part), estimate, found, pairs.level))
+    facts = fit_facts(tuple(canvas.names[k] for k in part), estimate, found, pairs.level)
+    canvas.fit["groups"].append(facts | _given_prompts(estimate, found, method, shares))
     left_alone = hanging & ~np.any([way.hanging for way in found.ways.values()], axis=0)
     for name, way in found.ways.items():
         if way.hanging.any():
@@ -204,6 +206,35 @@ def _require_effects(estimate: BradleyTerry, found: Uncertainty) -> None:
         where="control",
         next_step="Rank without it.",
     )
+
+
+def _given_prompts(estimate: BradleyTerry, found: Uncertainty, method: Method, shares: int) -> dict[str, Any]:
+    """What raters alone would separate, where the prompts are too few to stand for others.
+
+    The board's own intervals take prompts as a sample. On a handful of prompts that leaves little; of these very
+    prompts, taken as given, more can be said.
+    """
+    raters, prompts = found.ways.get("rater"), found.ways.get("prompt")
+    if raters is None or prompts is None or prompts.effective >= FEW_PROMPTS or raters.hanging.any():
+        return {}
+    pairs = all_pairs(
+        estimate.theta,
+        raters.covariance,
+        raters.df,
+        alpha=method.alpha / shares,
+        draws=method.draws,
+        seed=method.seed,
+    )
+    order = np.argsort(-estimate.theta, kind="stable")
+    near = pairs.separated[order[:-1], order[1:]]
+    return {
+        "prompts_given": {
+            "neighbours": len(near),
+            "neighbours_separated": int(near.sum()),
+            "pairs": len(order) * (len(order) - 1) // 2,
+            "pairs_separated": int(pairs.separated.sum()),
+        }
+    }
 
 
 def _effects(

@@ -17,13 +17,12 @@ def end(value: float) -> float | None:
 
 
 def win_counts(battles: Battles) -> np.ndarray:
-    """(K, K) number of votes that the row's model won against the column's, weights left aside."""
-    size = len(battles.names)
-    counts = np.zeros((size, size), dtype=np.int64)
-    for outcome, better, worse in ((A_WINS, battles.a, battles.b), (B_WINS, battles.b, battles.a)):
-        won = battles.outcome == outcome
-        np.add.at(counts, (better[won], worse[won]), 1)
-    return counts
+    """(K, K) number of votes that the row's model won against the column's; weighted votes count by their weight.
+
+    A preference between the two labels comes as two votes whose weights add up to one, so weights are what counts.
+    """
+    cells = battles.cells()
+    return np.rint(cells[:, :, A_WINS] + cells[:, :, B_WINS].T).astype(np.int64)
 
 
 def model_rows(battles: Battles, ratings: Ratings, pairs: PairIntervals, tier: np.ndarray) -> list[BoardModel]:
@@ -37,10 +36,10 @@ def model_rows(battles: Battles, ratings: Ratings, pairs: PairIntervals, tier: n
     """
     size = len(battles.names)
     places = rank_sets(pairs.separated)
-    wins, ties = win_counts(battles), battles.outcome == TIE
-    votes = np.bincount(battles.a, minlength=size) + np.bincount(battles.b, minlength=size)
-    tied = np.bincount(battles.a[ties], minlength=size) + np.bincount(battles.b[ties], minlength=size)
-    rates = np.divide(wins.sum(axis=1) + tied / 2, votes, out=np.full(size, np.nan), where=votes > 0)
+    cells = battles.cells()
+    won = (cells[:, :, A_WINS] + cells[:, :, TIE] / 2).sum(axis=1) + (cells[:, :, B_WINS] + cells[:, :, TIE] / 2).sum(0)
+    votes = cells.sum(axis=(1, 2)) + cells.sum(axis=(0, 2))
+    rates = np.divide(won, votes, out=np.full(size, np.nan), where=votes > 0)
     return [
         BoardModel(
             name=name,
@@ -48,7 +47,7 @@ def model_rows(battles: Battles, ratings: Ratings, pairs: PairIntervals, tier: n
             ci=(end(ratings.lower[k]), end(ratings.upper[k])),
             rank_set=(int(places[k, 0]), int(places[k, 1])),
             tier=int(tier[k]) or None,
-            votes=int(votes[k]),
+            votes=max(round(votes[k]), 1) if votes[k] > 0 else 0,
             win_rate=end(rates[k]),
         )
         for k, name in enumerate(battles.names)

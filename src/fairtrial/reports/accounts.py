@@ -10,7 +10,7 @@ from typing import Any
 from fairtrial.core import Board
 from fairtrial.reports.findings import comparisons, real_rows
 from fairtrial.reports.marks import visible
-from fairtrial.reports.typeset import count, decimal, interval, number, percent, span_of
+from fairtrial.reports.typeset import count, decimal, fixed, interval, number, percent, span_of
 from fairtrial.reports.words import Sentence, known, sentence
 
 _LARGE_SHARE = 0.3
@@ -81,12 +81,16 @@ def clusters(board: Board) -> list[Sentence]:
     for group in board.fit.get("groups", []):
         held, effective = group.get("clusters", {}), group.get("effective_clusters", {})
         for name, number_of in held.items():
-            words = {"n": count(number_of), "effective": decimal(effective[name], 3)}
+            words = {"n": count(number_of), "effective": _equal(effective[name])}
             said.append(sentence(f"clusters.{name}", **words) if f"clusters.{name}" in _KNOWN else _named(name, words))
         for name, share in group.get("largest_share", {}).items():
             if share > _LARGE_SHARE:
                 said.append(sentence(f"share.{name}", share=percent(share)))
     return said
+
+
+def _equal(effective: float) -> str:
+    return count(effective) if effective >= 1000 else decimal(effective, 3)
 
 
 _KNOWN = {f"clusters.{name}" for name in _CLUSTERS}
@@ -140,7 +144,7 @@ def _alpha(kind: str, found: dict[str, Any]) -> Sentence:
     if found["estimate"] is None:
         return sentence("agree.none", reason=known("agree.reason", found["reason"]), **words)
     return sentence(
-        "agree.alpha", alpha=decimal(found["estimate"]), ci=span_of((found["lower"], found["upper"]), 2), **words
+        "agree.alpha", alpha=fixed(found["estimate"]), ci=f"[{fixed(found['lower'])}, {fixed(found['upper'])}]", **words
     )
 
 

@@ -113,7 +113,7 @@ def side_by_side(pen: Pen, boards: Sequence[Board], titles: Sequence[tuple[str, 
         figures = alt.Chart(pen.data(values)).mark_text(align="right", fontSize=11, color=INK)
         sets = figures.encode(x=alt.value(width + 38), y=y, text="places:N")
         heading = alt.TitleParams(
-            text=f"{pen.label(visible(name, _VALUE))}  {votes}", fontSize=12.5, offset=6, anchor="start"
+            text=f"{pen.label(visible(name, _VALUE))} · {votes}", fontSize=12.5, offset=6, anchor="start"
         )
         panels.append(alt.layer(cells, sets).properties(width=width, height=height, title=heading))
     lines = [alt.hconcat(*panels[at : at + columns], spacing=54) for at in range(0, len(panels), columns)]

@@ -18,7 +18,8 @@ from fairtrial.reports.svg import korean_font, tidy
 from fairtrial.reports.typeset import cost_unit
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
-_LARGEST_SHADES = 120  # models whose wins can still be told apart as shades
+LARGEST_SHADES = 120
+"""Most models whose wins can still be told apart as shades."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def ranking_figures(ranking: Ranking) -> list[Figure]:
     if ranking.parts:
         found.append(_side_by_side_figure(ranking))
     if ranking.whole.models:
-        largest = _LARGEST_SHADES if ranking.matrix else 0
+        largest = LARGEST_SHADES if ranking.matrix else 0
         own = board_figures("all", ranking.whole, largest_matrix=largest)
         found += own[1:] if ranking.parts else own
     return found

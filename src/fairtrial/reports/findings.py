@@ -16,6 +16,7 @@ from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")
 _SHOWN = 6
+_NAMED = 4
 _WIDEST = "population"
 _STRATA = ("category", "language")
 _RATINGS = re.compile(r"\b(rating|vote)s?\b", re.IGNORECASE)
@@ -117,6 +118,8 @@ def _places(board: Board, first: list[str]) -> Sentence:
         return sentence("verdict.first", name=visible(first[0]))
     if len(first) == len(real_rows(board)):
         return sentence("verdict.open")
+    if len(first) > _NAMED + 1:
+        return sentence("verdict.shared.many", names=names(first[:_NAMED]), n=len(first) - _NAMED)
     return sentence("verdict.shared", names=names(first))
 
 
@@ -207,7 +210,7 @@ def undecided(board: Board) -> list[Sentence]:
     if not unsure:
         return []
     key = "verdict.inconclusive" if len(real_rows(board)) == len(board.models) else "verdict.inconclusive.sim"
-    said = [sentence(key, k=len(unsure), n=len(among))]
+    said = [sentence(key, k=count(len(unsure)), n=count(len(among)))]
     needs = [(item.more_items, place) for place, item in enumerate(unsure) if item.more_items is not None]
     if needs:
         more, place = min(needs)

@@ -41,7 +41,9 @@ def board_png(ranking: Ranking, *, lang: Language = "en") -> bytes:
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
     width, height = _size(root)
     for text in root.iter(f"{{{SVG}}}text"):
-        if has_hangul(text.text or ""):  # the renderer takes the first family's glyphs, and for others any font's
+        if has_hangul(
+            "".join(text.itertext())
+        ):  # the renderer takes the first family's glyphs, and for others any font's
             text.set("font-family", _KOREAN)
     root.insert(0, ET.Element(f"{{{SVG}}}rect", {"width": f"{width:g}", "height": f"{height:g}", "fill": _WHITE}))
     scale = min(_SCALE, (_LARGEST / (width * height)) ** 0.5)

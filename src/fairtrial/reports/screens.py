@@ -14,6 +14,7 @@ from rich.text import Text
 from fairtrial.core import Board, BoardModel
 from fairtrial.reports import accounts, findings
 from fairtrial.reports.chart_titles import side_by_side
+from fairtrial.reports.figures import LARGEST_SHADES
 from fairtrial.reports.marks import visible
 from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.refusals import in_words
@@ -159,6 +160,9 @@ def _print_matrix(board: Board, console: Console, lang: Language) -> None:
     step = max(digits, len(str(size))) + 1
     label = min(max((cell_len(visible(row.name, _NAME)) for row in board.models), default=0), _NAME)
     number_of = len(str(size)) + 1
+    if size > LARGEST_SHADES:
+        console.print(Text(say(sentence("matrix.too_large", n=size), lang), style=_QUIET))
+        return
     if not size or size > MOST_IN_MATRIX or number_of + label + size * step > console.width:
         console.print(Text(say(sentence("matrix.large", n=size), lang), style=_QUIET))
         return

@@ -72,6 +72,8 @@ class Battles:
     prompt_names: tuple[str, ...] = ()
     """Name of each prompt code, for whoever adds votes later; empty for an unnamed one."""
     rater_names: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the source that are no vote between two models, counted by reason."""
 
     def __len__(self) -> int:
         return len(self.outcome)
