@@ -199,7 +199,7 @@ def rank(
     json: JsonOption = False,
 ) -> None:
     """Rank models from votes, with honest uncertainty; refuse what the votes do not support."""
-    from fairtrial.cli.ranking import Request, from_file, from_lab, rank_votes, show_lab
+    from fairtrial.cli.ranking import Request, check, from_file, from_lab, rank_votes, show_lab
     from fairtrial.core import BadInput
 
     if (file is None) == (lab is None):
@@ -209,6 +209,7 @@ def rank(
         alpha=alpha, margin=margin, draws=draws, seed=seed, agreement=agreement, matrix=matrix, out=tuple(out or ()),
         lang=lang, json=json,
     )  # fmt: skip
+    check(request)
     if file is not None:
         rank_votes(from_file(file, request), request)
     elif lab is not None and request.plain:

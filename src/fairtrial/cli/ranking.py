@@ -62,7 +62,6 @@ def rank_votes(source: Source, request: Request) -> None:
     """Rank, print, save. Exit code 3 where no joint ranking is possible: the board says why."""
     from fairtrial.ranking import RATING_MARGIN, rank, rank_by
 
-    check_outputs(request.out)
     with _busy(f"Reading {source.title} …", quiet=request.json):
         votes = _read(source, request)
     options: dict[str, Any] = {
@@ -127,6 +126,16 @@ def show_lab(lab: Path, request: Request) -> None:
         if place:
             console().print()
         print_board(board, console(), title=report.name if not place else "", lang=request.lang or "en")
+
+
+def check(request: Request) -> None:
+    """Refuse what makes no sense before anything is read.
+
+    Raises:
+        BadInput: A condition that is none; a file that cannot be written.
+    """
+    pairs(request.where)
+    check_outputs(request.out)
 
 
 def check_outputs(paths: Sequence[Path]) -> None:

@@ -31,7 +31,7 @@ def account(board: Board) -> list[Sentence | str]:
     said += _choice(fit)
     if "interval" in fit:
         said.append(sentence("made.interval", interval=visible(str(fit["interval"]))))
-    elif "draws" in fit and len(board.models) > 1:
+    elif "draws" in fit and groups:
         level, draws = level_of(board), count(fit["draws"])
         said.append(sentence("made.together", level=level, draws=draws, seed=fit["seed"]))
     for group in groups:

@@ -117,7 +117,8 @@ def _places(board: Board, first: list[str]) -> Sentence:
     if len(first) == 1:
         return sentence("verdict.first", name=visible(first[0]))
     if len(first) == len(real_rows(board)):
-        return sentence("verdict.open")
+        unrated = all(row.rating is None and row.score is None for row in board.models)
+        return sentence("verdict.unranked" if unrated else "verdict.open")
     if len(first) > _NAMED + 1:
         return sentence("verdict.shared.many", names=names(first[:_NAMED]), n=len(first) - _NAMED)
     return sentence("verdict.shared", names=names(first))
