@@ -22,18 +22,18 @@ def setting(kind, controls, votes, groups):
 @pytest.mark.parametrize("controls", [(), CONTROLS], ids=["bare", "controlled"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["counted", "weighted"])
 def test_moves_are_one_newton_step_without_the_cluster(monkeypatch, kind, controls, weighted):
-    votes = rich(11, weighted=weighted, prompts=20)
+    votes = rich(11, weighted=weighted, prompts=9)
     found, table, point, scores = setting(kind, controls, votes, votes.prompt)
     monkeypatch.setattr(jackknife, "_TABLE", 300)  # a few clusters at a time
     moves, hanging, loose = moves_without(found, table, votes.prompt, scores)
     assert not hanging.any()
     assert not loose.any()
-    for g in range(20):
+    for g in range(9):
         rest = votes.take(votes.prompt != g)
-        step = -pinned_inverse(information(kind, rest, point, controls), 5) @ scores[g]
-        want = np.concatenate([step[:5] - step[:5].mean(), step[5:]])
-        ours = np.concatenate([moves[g][:5] - moves[g][:5].mean(), moves[g][5:]])
-        assert np.abs(-ours - want).max() < 1e-6 or np.allclose(ours, want, rtol=1e-5, atol=1e-8)
+        step = pinned_inverse(information(kind, rest, point, controls), 5) @ scores[g]
+        for move in (step, moves[g]):
+            move[:5] -= move[:5].mean()
+        assert np.allclose(moves[g], step, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,6 +7,8 @@ from fairtrial.stats import Battles, effective_number
 
 FEW_PROMPTS = 20
 FEW_RATERS = 5
+MOST = 0.5
+"""Share of the votes above which a single rater is named as the board's voice."""
 
 
 def scope(battles: Battles, evidence: EvidenceKind) -> tuple[str, list[str]]:
@@ -42,7 +44,10 @@ def _few_raters(battles: Battles, words: list[str]) -> bool:
     if battles.rater is None:
         words.append("The votes name no raters: nothing is claimed beyond the people who voted.")
         return True
-    raters = _effective(battles, battles.rater)
+    sizes = _sizes(battles, battles.rater)
+    if (share := sizes.max() / sizes.sum()) > MOST:
+        words.append(f"One rater cast {share:.0%} of the votes: this is mostly one person's taste.")
+    raters = effective_number(sizes)
     if raters >= FEW_RATERS:
         return False
     words.append(f"Only {raters:.3g} effective raters (fewer than {FEW_RATERS}): nothing is claimed beyond this panel.")
@@ -50,5 +55,10 @@ def _few_raters(battles: Battles, words: list[str]) -> bool:
 
 
 def _effective(battles: Battles, cluster: np.ndarray) -> float:
-    code = np.unique(cluster, return_inverse=True)[1]
-    return effective_number(np.bincount(code, battles.vote_weights()).astype(np.float64))
+    return effective_number(_sizes(battles, cluster))
+
+
+def _sizes(battles: Battles, cluster: np.ndarray) -> np.ndarray:
+    """(G,) weight of each cluster's votes."""
+    sizes = np.bincount(cluster, battles.weight).astype(np.float64)
+    return np.asarray(sizes[sizes > 0])

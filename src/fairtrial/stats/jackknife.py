@@ -58,7 +58,8 @@ def jackknife(
             found = np.linalg.pinv(scaled, rcond=1e-12, hermitian=True) @ right
             loose |= (np.abs(scaled @ found - right)[:, :, 1:].max(axis=(0, 1))) > 1e-6
         moves[run] = found[:, :, 0] * unit
-        loose |= (np.einsum("gkk->gk", found[:, len(full) - effects :, 1:]) > 1 / _NOTHING).any(axis=0)
+        left = np.abs(np.einsum("gkk->gk", found[:, len(full) - effects :, 1:]))  # rounding may turn its sign
+        loose |= (left > 1 / _NOTHING).any(axis=0)
     return moves, hanging, loose
 
 
