@@ -57,7 +57,7 @@ def test_categories_languages_order_and_style_come_with_the_votes(lab: Lab) -> N
     assert set(battles.labels["language"].names) == {"en", "ko"}
     assert len(battles.labels["category"].names) > 1
     assert set(votes["order"]) <= {"ab", "ba", "both"}
-    assert {kind for kind in votes["evaluator_kind"]} == {"judge"}
+    assert set(votes["evaluator_kind"]) == {"judge"}
     assert "feature_words_a" in votes
 
 

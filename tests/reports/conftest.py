@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import math
 import random
@@ -15,7 +16,9 @@ import aiohttp
 import pytest
 
 from fairtrial.core import Board, BoardModel, Difference, Report, canonical_json, digest
-from fairtrial.reports import write_html
+from fairtrial.ranking import as_battles, rank, rank_by
+from fairtrial.reports import Ranking, write_html
+from fairtrial.stats import rater_agreement
 
 HOSTILE = (
     "</script><script>window.pwned = 1</script>",
@@ -470,3 +473,71 @@ async def browser(tmp_path: Path) -> AsyncIterator[Page]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+STRENGTHS = {"atlas": 2.2, "birch": 1.4, "cedar": 1.3, "dune <b>모델</b>": 0.2, "ember": 0.0, "fjord": -1.5}
+
+
+def simulated_votes(count: int = 1500, *, seed: int = 3, models: dict[str, float] = STRENGTHS) -> dict[str, list[Any]]:
+    """Votes of 25 people on 60 prompts in three languages; longer answers win more often, some are both bad."""
+    dice = random.Random(seed)
+    columns: dict[str, list[Any]] = {}
+    for _ in range(count):
+        a, b = dice.sample(list(models), 2)
+        prompt, lengths = dice.randrange(60), [max(20, int(dice.gauss(300 + 60 * models[x], 120))) for x in (a, b)]
+        gap = models[a] - models[b] + 0.002 * (lengths[0] - lengths[1])
+        chances = (math.exp(gap / 2), math.exp(-gap / 2), 0.6, 0.1)
+        winner = dice.choices(("model_a", "model_b", "tie", "tie (bothbad)"), chances)[0]
+        row = {
+            "model_a": a,
+            "model_b": b,
+            "winner": winner,
+            "question_id": f"p{prompt}",
+            "rater": f"r{dice.randrange(25)}",
+        }
+        row |= {"language": ("ko", "en", "de")[prompt % 3], "order": dice.choice(("ab", "ba"))}
+        row |= {"feature_length_a": lengths[0], "feature_length_b": lengths[1]}
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return columns
+
+
+def as_ranking(
+    *, by: str = "", control: tuple[str, ...] = (), agreement: bool = False, matrix: bool = False, **options: Any
+) -> Ranking:
+    """What `rank` would find in `simulated_votes`."""
+    votes = as_battles(options.pop("votes", simulated_votes()), control=control, by=("language", "rater"))
+    boards = rank_by(votes, by, control=control, **options) if by else (rank(votes, control=control, **options),)
+    found = dataclasses.asdict(rater_agreement(votes)) if agreement else None
+    if found is not None:
+        found["raters"] = [row | {"name": f"r{row['rater']}"} for row in found["raters"]]
+    return Ranking(title="six.csv", boards=boards, by=by, agreement=found, matrix=matrix)
+
+
+@pytest.fixture(scope="session")
+def plain_ranking() -> Ranking:
+    return as_ranking()
+
+
+@pytest.fixture(scope="session")
+def full_ranking() -> Ranking:
+    """Everything asked for, split by language."""
+    return as_ranking(by="language", control=("length", "position"), agreement=True, matrix=True)
+
+
+@pytest.fixture(scope="session")
+def controlled_ranking() -> Ranking:
+    return as_ranking(control=("length",), matrix=True)
+
+
+@pytest.fixture(scope="session")
+def large_ranking() -> Ranking:
+    """Sixty models with long names."""
+    dice = random.Random(1)
+    models = {f"model-{i:02d}-with-quite-a-long-name": dice.gauss(0, 1.5) for i in range(60)}
+    return as_ranking(votes=simulated_votes(9000, models=models), matrix=True)
+
+
+@pytest.fixture(scope="session")
+def votes_columns() -> dict[str, list[Any]]:
+    return simulated_votes()

@@ -10,8 +10,8 @@ import pytest
 from fairtrial.core import BadInput, IntegrityError, canonical_json
 from fairtrial.reports import write_html
 from fairtrial.reports.evidence import Evidence
-from fairtrial.reports.sheet import static as _static
 from fairtrial.reports.samples import pack
+from fairtrial.reports.sheet import static as _static
 
 
 def unpacked(text):

@@ -274,11 +274,11 @@ def bulk(votes=300_000):
     b = (a + 1 + rng.integers(0, 2, votes)) % 3
     x = rng.normal(size=votes)
     won = rng.random(votes) < 1 / (1 + np.exp(-(0.3 * (b - a) + 0.5 * x)))
-    return Battles(names=("a", "b", "c", "d"), a=a, b=b, outcome=2 * won, features={"x": x}).active(), rng
+    return Battles(names=("a", "b", "c", "d"), a=a, b=b, outcome=2 * won, features={"x": x}).active()
 
 
 def test_a_covariate_that_the_sample_misses_is_controlled_for():
-    votes, _ = bulk()
+    votes = bulk()
     x = np.where(np.arange(len(votes)) % 5 == 1, votes.features["x"], 0.0)
     found = fit(Comparisons.of(replace(votes, features={"x": x}), control=("x",)))
     assert found.converged
@@ -286,7 +286,7 @@ def test_a_covariate_that_the_sample_misses_is_controlled_for():
 
 
 def test_a_model_that_the_sample_misses_is_rated():
-    votes, rng = bulk()
+    votes = bulk()
     rows = np.array([1, 2, 3, 4, 6, 7, 8, 9])
     a, outcome = votes.a.copy(), votes.outcome.copy()
     a[rows], outcome[rows] = 3, [0, 2, 0, 2, 2, 0, 2, 0]

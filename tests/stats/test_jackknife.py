@@ -39,14 +39,14 @@ def test_moves_are_one_newton_step_without_the_cluster(monkeypatch, kind, contro
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("controls", [(), ("length", "position")], ids=["bare", "controlled"])
 def test_moves_are_nearly_those_of_refits(kind, controls):
-    votes = rich(12, votes=1200, prompts=20)
+    votes = rich(12, votes=800, prompts=12)
     found, table, point, scores = setting(kind, controls, votes, votes.prompt)
     moves = moves_without(found, table, votes.prompt, scores)[0]
-    refits = np.array([best(kind, votes.take(votes.prompt != g), controls) for g in range(20)]) - point
+    refits = np.array([best(kind, votes.take(votes.prompt != g), controls) for g in range(12)]) - point
     moves[:, :5] -= moves[:, :5].mean(axis=1, keepdims=True)
     ours, theirs = (table.T @ table for table in (moves, refits))
     scale = np.sqrt(np.diag(theirs))
-    assert np.abs((ours - theirs) / scale[:, None] / scale).max() < 0.06
+    assert np.abs((ours - theirs) / scale[:, None] / scale).max() < 0.1
 
 
 def test_models_behind_a_single_cluster_hang():

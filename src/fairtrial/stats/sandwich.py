@@ -106,21 +106,19 @@ def uncertainty(
     ways = {name: clustered_covariance(fit, votes, code, draws=draws, seed=seed) for name, code in clusters.items()}
     found = list(ways.values())
     hanging = _all_but_one(np.any([one.hanging for one in found], axis=0))
-    covariance: FloatArray = np.sum([one.covariance for one in found], axis=0)
-    beta: FloatArray = np.sum([one.beta for one in found], axis=0)
+    size = len(hanging)
+    guard = np.sum([one.guard for one in found], axis=0)
+    own, effects = np.diag(guard[:size]), np.diag(guard[size:])
+    observed = _centred(np.sum([one.covariance for one in found], axis=0) - own, hanging)
+    beta = np.sum([one.beta for one in found], axis=0) - effects
     combined: Literal["one way", "sum", "subtraction"] = "one way" if len(found) == 1 else "sum"
     if len(found) == 2 and min(one.effective for one in found) >= FEW:
         first, second = clusters.values()
         joint = first.astype(np.int64) * (int(second.max()) + 1) + second
         both = clustered_covariance(fit, votes, joint, guarded=False)
-        guard = np.sum([one.guard for one in found], axis=0)  # stays when all else cancels
-        own, effects = np.diag(guard[: len(covariance)]), np.diag(guard[len(covariance) :])
-        observed = [_centred(one, hanging) for one in (covariance - own, both.covariance)]
-        covariance = _clipped(observed[0] - observed[1]) + own
-        beta = _clipped(beta - effects - both.beta) + effects
+        observed, beta = _clipped(observed - _centred(both.covariance, hanging)), _clipped(beta - both.beta)
         combined = "subtraction"
-    elif len(found) == 2 and any((one.hanging != hanging).any() for one in found):
-        covariance = _centred(covariance, hanging)
+    covariance, beta = observed + own, beta + effects  # the guard stays when all else cancels
     smallest = min(found, key=lambda one: one.effective)
     return Uncertainty(
         covariance=covariance,
@@ -137,7 +135,7 @@ def uncertainty(
 
 def _all_but_one(hanging: BoolArray) -> BoolArray:
     """All of them where a single model does not hang: it would have nothing to be compared with."""
-    return hanging | (np.count_nonzero(~hanging) == 1)
+    return np.ones_like(hanging) if np.count_nonzero(~hanging) == 1 else hanging
 
 
 def _clipped(matrix: FloatArray) -> FloatArray:
