@@ -7,10 +7,8 @@ so that their outer products are one matrix product; small ones touch few models
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fairtrial.stats._arrays import FloatArray, IntArray, tally
 from fairtrial.stats.bradley_terry import BradleyTerry
@@ -137,11 +135,11 @@ def _add_dense(
 ) -> None:
     size, width = len(votes.names), len(fit.information)
     scores = np.zeros(count * width)
-    held: NDArray[Any] = np.zeros(count * size, dtype=np.float32 if votes.weight is None else np.float64)
+    held = np.zeros(count * size)
     for part, found in vote_scores(fit, votes):
         group = code[part].astype(np.int64)
         base, row = group * width, group * size
-        one = np.float32(1) if found.weight is None else found.weight
+        one = 1.0 if found.weight is None else found.weight
         np.add.at(scores, base + found.a, found.strength)
         np.subtract.at(scores, base + found.b, found.strength)
         np.add.at(held, row + found.a, one)
