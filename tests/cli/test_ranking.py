@@ -74,7 +74,7 @@ def test_json_is_one_object_and_stderr_is_silent(fairtrial: Command, votes: Path
     said = fairtrial("rank", votes, "--json", "--seed", 9, "--draws", 500, "--alpha", 0.1, "--margin", 20)
     board = board_of(said)
     assert said.err == ""
-    assert [m["name"] for m in board["models"]][0] == "a"
+    assert next(m["name"] for m in board["models"]) == "a"
     assert (board["fit"]["seed"], board["fit"]["draws"], board["fit"]["alpha"]) == (9, 500, 0.1)
     assert {d["margin"] for d in board["differences"]} == {20.0}
     assert board["fit"]["cluster"] == ["rater", "prompt"]
@@ -105,7 +105,9 @@ def test_where_selects_and_by_splits(fairtrial: Command, votes: Path) -> None:
     assert [board["view"] for board in boards[1:]] == [{"language": "en"}, {"language": "ko"}]
     assert boards[2]["models"] == some["models"]
     assert boards[0]["fit"]["votes"] == 400
-    both = board_of(fairtrial("rank", votes, "--by", "language", "--where", "rater=r1", "--json"))["boards"]
+    both = board_of(
+        fairtrial("rank", votes, "--by", "language", "--where", "rater=r1", "--cluster", "prompt", "--json")
+    )["boards"]
     assert sum(board["fit"].get("votes", 0) for board in both[1:]) == both[0]["fit"]["votes"] < 100
     assert "Boards by language" in fairtrial("rank", votes, "--by", "language").out
 
@@ -155,7 +157,7 @@ def test_boards_are_saved_in_every_form(fairtrial: Command, votes: Path, tmp_pat
         (["--where", "language"], "'language' is not column=value"),
         (["--where", "language=en", "--where", "language=ko"], "named twice"),
         (["--where", "langage=ko"], "Did you mean 'language'?"),
-        (["--where", "language=kr"], "no row has language 'kr'.\n  → Did you mean 'ko'"),
+        (["--where", "language=kr"], "no row has language 'kr'.\n  → Values there: en, ko."),
         (["--by", "languag"], "Did you mean 'language'?"),
         (["--by", "feature_length_a"], "at most 50 boards"),
         (["--control", "lenght"], "Did you mean 'length'?"),

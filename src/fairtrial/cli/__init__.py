@@ -1,5 +1,6 @@
 """The command line: it translates, it decides nothing. Read `app.py` for the commands, `main` for exit codes."""
 
+import os
 import sys
 import traceback
 
@@ -9,6 +10,8 @@ _TYPER_INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; every known failure becomes one plain sentence on stderr and its own exit code."""
+    # Tables here are a few hundred rows wide: more threads only spin, and one adds numbers in the same order always.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fairtrial.cli.app import app
     from fairtrial.cli.output import fail
 
