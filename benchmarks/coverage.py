@@ -99,27 +99,34 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
         found = [(row[key], row) for row in rows if key in row]
         if found:
             least, row = min(found, key=lambda one: one[0])
-            error = np.sqrt(least * (1 - least) / row["replicates"])
-            lines.append(f"lowest coverage, {key}: {100 * least:.1f} ± {100 * error:.1f} % ({row['regime']})")
-        lines += [f"MISSED: {key} {100 * value:.1f} % in '{row['regime']}'" for value, row in found if value < LEAST]
+            lines.append(f"lowest coverage, {key}: {_share(least, row['replicates'])} ({row['regime']})")
+        lines += _missed(key, [one for one in found if one[0] < LEAST], "replicates")
     for key in ERRORS:
         found = [(row[key], row) for row in rows if key in row]
         if found:
             most, row = max(found, key=lambda one: one[0])
-            error = np.sqrt(most * (1 - most) / row["boards"])
-            lines.append(f"most boards with an error, {key}: {100 * most:.1f} ± {100 * error:.1f} % ({row['regime']})")
-        lines += [f"MISSED: {key} {100 * value:.1f} % in '{row['regime']}'" for value, row in found if value > MOST]
+            lines.append(f"most boards with an error, {key}: {_share(most, row['boards'])} ({row['regime']})")
+        lines += _missed(key, [one for one in found if one[0] > MOST], "boards")
     for row in rows:
         for name, one in row.get("effects", {}).items():
             if abs(one["bias"]) >= BIAS:
-                lines.append(f"MISSED: bias of {name} {one['bias']:.3f} standard errors in '{row['regime']}'")
+                error = 1 / np.sqrt(row["replicates"])
+                lines.append(f"MISSED: bias of {name} {one['bias']:.3f} ± {error:.3f} SE in '{row['regime']}'")
     return lines
+
+
+def _share(value: float, draws: int) -> str:
+    return f"{100 * value:.1f} ± {100 * np.sqrt(value * (1 - value) / draws):.1f} %"
+
+
+def _missed(key: str, found: list[tuple[float, dict[str, Any]]], draws: str) -> list[str]:
+    return [f"MISSED: {key} {_share(value, row[draws])} in '{row['regime']}'" for value, row in found]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reps", type=int, default=3000, help="replicates of a regime's single intervals")
-    parser.add_argument("--boards", type=int, default=1500, help="boards of a regime, for statements about all pairs")
+    parser.add_argument("--reps", type=int, default=2500, help="replicates of a regime's single intervals")
+    parser.add_argument("--boards", type=int, default=1000, help="boards of a regime, for statements about all pairs")
     parser.add_argument("--quick", action="store_true", help="200 of both")
     parser.add_argument("--only", default="", help="part of a regime's name, or a kind of evidence")
     parser.add_argument("--jobs", type=int, default=1, help="processes")

@@ -1,18 +1,28 @@
 """The votes of coverage.py: raters and prompts that are samples, ranked as the product ranks them. Read `run_votes` first."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from coverage_common import SCALE, Boards, covered
-from coverage_truth import VoteRegime, draw, target
+from coverage_truth import Target, VoteRegime, draw, target
 from fairtrial.ranking.method import Method
 from fairtrial.ranking.ratings import CENTRE, rate
-from fairtrial.stats import Comparisons, clustered_covariance, connectivity, fit, t_reach, uncertainty
+from fairtrial.stats import (
+    Battles,
+    Comparisons,
+    Uncertainty,
+    clustered_covariance,
+    connectivity,
+    fit,
+    t_reach,
+    uncertainty,
+)
 from fairtrial.stats.simultaneous import difference_variance
 
 MARGIN = 35.0
+NORMAL = 1.959964
+"""Standard errors that a 95 % interval reaches when the scatter is known."""
 
 _CROSSED = VoteRegime(name="", raters=200, prompts=200, votes=3000, rater_taste=0.6, prompt_taste=0.3)
 _PROMPTS = VoteRegime(name="", prompts=40, votes=1800, prompt_taste=0.6)
@@ -57,6 +67,14 @@ TWO_WAY = tuple(
         "first position, 200 raters, 200 prompts": {"position": True},
         "first position, 40 raters, 40 prompts": {"position": True, "raters": 40, "prompts": 40, "votes": 2000},
         "style and first position, 200 raters": {"style": True, "position": True},
+        "style and first position, 800 raters, 800 prompts": {
+            "style": True,
+            "position": True,
+            "raters": 800,
+            "prompts": 800,
+            "votes": 6000,
+        },
+        "graded and style, 200 raters, 200 prompts": {"law": "graded", "style": True},
     }.items()
 )
 RATERS = tuple(
@@ -88,6 +106,7 @@ PROMPTS = tuple(
         "10 equal models, 40 prompts": {"equal": True},
         "10 equal models, 200 prompts": {"equal": True, "prompts": 200, "votes": 3000},
         "10 models, 800 prompts (CR0)": {"prompts": 800, "votes": 4000},
+        "style, 40 prompts": {"style": True},
     }.items()
 )
 
@@ -96,87 +115,113 @@ def run_votes(regime: VoteRegime, reps: int, boards: int, seed: int) -> dict[str
     """Draw, fit, compare with the target.
 
     Single intervals are compared in all `reps` replicates, statements about all pairs (which cost more) in the first
-    `boards`, where `rate` makes them and must agree with the single ones. Beside the product's intervals: those of the
-    same fit clustered by rater alone, by prompt alone, and with independent votes (HC0, what other tools print).
+    `boards`, where `rate` makes them and must agree with the single ones.
     """
-    aim = target(regime)
-    pairs = np.triu_indices(regime.models, 1)
-    last = regime.models - 2  # the contrast of the first with the last model
-    gaps, halves, betas, reaches, level, beta_held = [], [], [], [], [], []
-    held: dict[str, list[np.ndarray]] = {}
-    together, ratios, facts, branches = Boards(), [], [], []
+    singles, together, ratios = Singles(regime, target(regime)), Boards(), []
     method = Method(ties=regime.ties, graded=regime.graded, control=regime.control, cluster=regime.cluster)
     for rep in range(reps):
         votes = draw(regime, np.random.default_rng(np.random.SeedSequence([seed, rep])))
         if not connectivity(votes.cells()).connected:
             continue
-        comparisons = Comparisons.of(votes, graded=regime.graded, control=regime.control)
-        found = fit(comparisons, ties=regime.ties)
-        clusters = method.clusters(votes)
-        both = uncertainty(found, comparisons, clusters)
-        miss = np.abs(found.gap - aim.gap)[pairs]
-        own = t_reach(0.05, both.df) * np.sqrt(difference_variance(both.covariance))
-        gaps.append(found.gap[pairs])
-        halves.append(own[pairs])
-        held.setdefault("difference", []).append(miss <= own[pairs])
-        for name, one in both.ways.items() if len(both.ways) > 1 else ():
-            reach = t_reach(0.05, one.df) * np.sqrt(difference_variance(one.covariance))
-            held.setdefault(f"{name}_only_difference", []).append(miss <= reach[pairs])
-        single = clustered_covariance(found, comparisons, np.arange(len(votes)), guarded=False)
-        reach = t_reach(0.05, np.inf) * np.sqrt(difference_variance(single.covariance))
-        held.setdefault("unclustered_difference", []).append(miss <= reach[pairs])
-        reach = t_reach(0.05, np.diag(both.df)) * np.sqrt(np.diag(both.covariance))
-        level.append(np.abs(found.theta - aim.theta) <= reach)
-        if len(aim.beta):
-            effect = t_reach(0.05, both.beta_df) * np.sqrt(np.diag(both.beta))
-            betas.append(found.beta)
-            reaches.append(effect)
-            beta_held.append(np.abs(found.beta - aim.beta) <= effect)
-        facts.append([one.effective for one in both.ways.values()])
-        branches.append(both.combined)
+        theta, reach = singles.add(votes, method)
         if len(together.all_held) < boards:
             ratings = rate(votes, replace(method, seed=rep))
-            assert np.allclose(ratings.rating, CENTRE + SCALE * found.theta, atol=1e-6)
+            assert np.allclose(ratings.rating, CENTRE + SCALE * theta, atol=1e-6)
             assert np.allclose(ratings.upper - ratings.rating, SCALE * reach, atol=1e-6)
-            together.add(ratings.pairs, SCALE * aim.gap, margin=MARGIN)
+            together.add(ratings.pairs, SCALE * singles.aim.gap, margin=MARGIN)
             ratios.append(list(ratings.fit["groups"][0]["cross_check"]["se_ratio"].values()))
-    oracle = np.std(gaps, axis=0, ddof=1)
-    result: dict[str, object] = {"replicates": reps, "rated": len(gaps)}
-    result |= {
-        "combined": max(set(branches), key=branches.count),
-        "effective": _named(regime, np.mean(facts, axis=0)),
-        "contrast": float(np.mean([one[last] for one in held["difference"]])),
-        "contrast_unclustered": float(np.mean([one[last] for one in held["unclustered_difference"]])),
-        "contrast_bias": float((np.mean(gaps, axis=0) - aim.gap[pairs])[last] / oracle[last]),
-        "width": float(np.mean(np.mean(halves, axis=0) / (1.959964 * oracle))),
-        "bootstrap": _named(regime, np.median(ratios, axis=0)) if ratios else {},
-    }
-    for name, values in held.items():
-        result |= covered(name, values)
-    result |= covered("rating", level)
-    if len(aim.beta):
-        result |= covered("effect", beta_held)
-        result["effects"] = _effects(regime, aim.beta, np.array(betas), np.array(reaches), np.array(beta_held))
-        result["bias"] = max(abs(one["bias"]) for one in result["effects"].values())
+    result: dict[str, object] = {"replicates": reps, "rated": len(singles.gaps)} | singles.shares()
+    if ratios:
+        result["bootstrap"] = singles.named(np.median(ratios, axis=0))
     return result | together.shares()
 
 
-def _named(regime: VoteRegime, values: np.ndarray) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(regime.cluster, values, strict=True)}
+class Singles:
+    """Intervals of single differences, ratings and effects of one regime, replicate by replicate.
 
+    Beside the product's intervals stand those of the same fit clustered by rater alone, by prompt alone, and with
+    independent votes (HC0, what other tools print).
+    """
 
-def _effects(
-    regime: VoteRegime, aim: np.ndarray, betas: np.ndarray, reaches: np.ndarray, held: np.ndarray
-) -> Mapping[str, dict[str, float]]:
-    """Each covariate: what was planted, what is estimated in the limit, bias in standard errors, coverage, width."""
-    sd = betas.std(axis=0, ddof=1)
-    return {
-        name: {
-            "planted": float(regime.planted[k]),
-            "target": float(aim[k]),
-            "bias": float((betas[:, k].mean() - aim[k]) / sd[k]),
-            "covered": float(held[:, k].mean()),
-            "width": float(reaches[:, k].mean() / (1.959964 * sd[k])),
+    def __init__(self, regime: VoteRegime, aim: Target) -> None:
+        self.regime, self.aim = regime, aim
+        self.pairs = np.triu_indices(regime.models, 1)
+        self.held: dict[str, list[np.ndarray]] = {}
+        self.gaps: list[np.ndarray] = []
+        self.reach: list[np.ndarray] = []
+        self.betas: list[np.ndarray] = []
+        self.beta_reach: list[np.ndarray] = []
+        self.ways: list[Uncertainty] = []
+
+    def add(self, votes: Battles, method: Method) -> tuple[np.ndarray, np.ndarray]:
+        """Fit and compare; returns the strengths and how far their intervals reach."""
+        comparisons = Comparisons.of(votes, graded=method.graded, control=method.control)
+        found = fit(comparisons, ties=method.ties)
+        both = uncertainty(found, comparisons, method.clusters(votes))
+        hc = clustered_covariance(found, comparisons, np.arange(len(votes)), guarded=False)
+        ways = {"difference": (both.covariance, both.df), "unclustered_difference": (hc.covariance, np.inf)}
+        if len(both.ways) > 1:
+            ways |= {f"{name}_only_difference": (one.covariance, one.df) for name, one in both.ways.items()}
+        miss = np.abs(found.gap - self.aim.gap)
+        for name, (covariance, df) in ways.items():
+            reach = t_reach(0.05, df) * np.sqrt(difference_variance(covariance))
+            self._compare(name, miss[self.pairs], reach[self.pairs])
+            if name == "difference":
+                self.reach.append(reach[self.pairs])
+        self.gaps.append(found.gap[self.pairs])
+        own = t_reach(0.05, np.diag(both.df)) * np.sqrt(np.diag(both.covariance))
+        self._compare("rating", np.abs(found.theta - self.aim.theta), own)
+        if len(found.beta):
+            self.betas.append(found.beta)
+            self.beta_reach.append(t_reach(0.05, both.beta_df) * np.sqrt(np.diag(both.beta)))
+            self._compare("effect", np.abs(found.beta - self.aim.beta), self.beta_reach[-1])
+        self.ways.append(both)
+        return found.theta, own
+
+    def _compare(self, name: str, miss: np.ndarray, reach: np.ndarray) -> None:
+        self.held.setdefault(name, []).append(miss <= reach)
+
+    def named(self, values: np.ndarray) -> dict[str, float]:
+        """A value for each kind of cluster."""
+        return {name: float(value) for name, value in zip(self.regime.cluster, values, strict=True)}
+
+    def shares(self) -> dict[str, object]:
+        """Coverage by kind of interval; how wide they are beside the true scatter; what made them."""
+        last = self.regime.models - 2  # the contrast of the first with the last model
+        oracle = np.std(self.gaps, axis=0, ddof=1)
+        combined = [one.combined for one in self.ways]
+        bias = (np.mean(self.gaps, axis=0) - self.aim.gap[self.pairs]) / oracle
+        result: dict[str, object] = {
+            "combined": max(set(combined), key=combined.count),
+            "covariance": {name: one.method for name, one in self.ways[-1].ways.items()},
+            "effective": self.named(np.mean([[w.effective for w in one.ways.values()] for one in self.ways], axis=0)),
+            "contrast": float(np.mean([one[last] for one in self.held["difference"]])),
+            "contrast_unclustered": float(np.mean([one[last] for one in self.held["unclustered_difference"]])),
+            "contrast_bias": float(bias[last]),
+            "width": float(np.mean(np.mean(self.reach, axis=0) / (NORMAL * oracle))),
         }
-        for k, name in enumerate(regime.control)
-    }
+        for name, values in self.held.items():
+            result |= covered(name, values)
+        if self.betas:
+            result["effects"] = self._effects()
+            result["bias"] = max(abs(one["bias"]) for one in result["effects"].values())
+        return result
+
+    def _effects(self) -> dict[str, dict[str, float]]:
+        """Each covariate: what was planted, the limit of what is estimated, bias in standard errors, coverage, width."""
+        betas, reach, held = (
+            np.array(self.betas),
+            np.mean(self.beta_reach, axis=0),
+            np.mean(self.held["effect"], axis=0),
+        )
+        sd = betas.std(axis=0, ddof=1)
+        return {
+            name: {
+                "planted": float(self.regime.planted[k]),
+                "target": float(self.aim.beta[k]),
+                "bias": float((betas[:, k].mean() - self.aim.beta[k]) / sd[k]),
+                "covered": float(held[k]),
+                "width": float(reach[k] / (NORMAL * sd[k])),
+            }
+            for k, name in enumerate(self.regime.control)
+        }

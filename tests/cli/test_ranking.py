@@ -200,6 +200,7 @@ def test_a_labs_votes_take_every_option(fairtrial: Command, lab: Path, tmp_path:
         fairtrial("rank", "--lab", lab, "--where", chosen, "--by", "language", "--ties", "half", "--json")
     )["boards"]
     assert {board["evidence"] for board in boards} == {"judge"}
+    assert all(model["simulated"] for board in boards for model in board["models"])
     said = fairtrial("rank", "--lab", lab, "--where", chosen, "--cluster", "prompt", "--out", "l.svg")
     assert said.code in (0, 3)
     assert "votes." in said.err

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ class Source:
 
     title: str
     votes: Any
+    simulated: frozenset[str] = frozenset()
+    """Models whose strength was set by hand; boards mark them."""
 
 
 def rank_votes(source: Source, request: Request) -> None:
@@ -78,6 +80,7 @@ def rank_votes(source: Source, request: Request) -> None:
     }
     with _busy(f"Ranking {len(votes):,} votes …", quiet=request.json):
         boards = rank_by(votes, request.by, **options) if request.by else (rank(votes, **options),)
+        boards = tuple(_marked(board, source.simulated) for board in boards)
         found = _agreement(votes, boards[0], request) if request.agreement else None
     from fairtrial.reports import Ranking
 
@@ -97,7 +100,7 @@ def from_file(file: Path, request: Request) -> Source:
     shape = read_as(file)
     if not request.json:
         console(stderr=True).print(f"{shown(str(file))}: read as {shape}.", soft_wrap=True)
-    return Source(title=str(file), votes=file)
+    return Source(title=file.name, votes=file)
 
 
 def from_lab(lab: Path, request: Request) -> Source:
@@ -109,14 +112,15 @@ def from_lab(lab: Path, request: Request) -> Source:
     votes = desk.votes(directory.name)
     if not request.json:
         console(stderr=True).print(f"{shown(str(directory))}: {len(votes['winner']):,} votes.", soft_wrap=True)
-    return Source(title=report.name, votes=_one_judge(votes, request))
+    simulated = frozenset(card["name"] for card in report.contestants if card["model"].get("simulated"))
+    return Source(title=report.name, votes=_one_judge(votes, request), simulated=simulated)
 
 
 def show_lab(lab: Path, request: Request) -> None:
     """The boards of a lab's latest report as they stand, one for each kind of evidence."""
     from fairtrial.lab import Lab
     from fairtrial.ranking import board_json
-    from fairtrial.reports import print_board
+    from fairtrial.reports import Ranking, print_ranking
 
     _, report = Lab.open(lab).report()
     if request.json:
@@ -125,7 +129,7 @@ def show_lab(lab: Path, request: Request) -> None:
     for place, board in enumerate(report.boards):
         if place:
             console().print()
-        print_board(board, console(), title=report.name if not place else "", lang=request.lang or "en")
+        print_ranking(Ranking(title=report.name, boards=(board,)), console(), lang=request.lang or "en")
 
 
 def check(request: Request) -> None:
@@ -195,6 +199,11 @@ def _read(source: Source, request: Request) -> "Battles":
         except BadInput:
             pass  # without raters there is a better sentence for it
     return read(by)
+
+
+def _marked(board: Board, simulated: frozenset[str]) -> Board:
+    models = tuple(replace(row, simulated=row.name in simulated) for row in board.models)
+    return replace(board, models=models, raw=None if board.raw is None else _marked(board.raw, simulated))
 
 
 def _one_judge(votes: dict[str, list[Any]], request: Request) -> dict[str, list[Any]]:

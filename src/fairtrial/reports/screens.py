@@ -18,7 +18,7 @@ from fairtrial.reports.figures import LARGEST_SHADES
 from fairtrial.reports.marks import visible
 from fairtrial.reports.rankings import Ranking
 from fairtrial.reports.refusals import in_words
-from fairtrial.reports.terminal import bullet, print_board, small_print
+from fairtrial.reports.terminal import bullet, print_board, shown_name, small_print
 from fairtrial.reports.typeset import fixed, number, percent, places
 from fairtrial.reports.words import Language, Sentence, say, sentence
 
@@ -88,7 +88,7 @@ def _print_side_by_side(ranking: Ranking, console: Console, lang: Language) -> N
     console.print()
     console.print(Text(say(sentence("section.byside", by=visible(ranking.by)), lang), style=_HEAD))
     columns = [_column(board, ranking, lang) for board in ranking.boards]
-    names = [visible(row.name, _NAME) for row in ranking.whole.models]
+    names = [shown_name(row, lang) for row in ranking.whole.models]
     for line in _fitting(names, columns, console.width):
         _print_columns(names, line, console)
     console.print(Text(say("byside.wide", lang), style=_QUIET))
@@ -124,9 +124,9 @@ def _cell(row: BoardModel | None, lang: Language) -> str:
     return f"{rated}  {places(row.rank_set):>5}" if row.rating is not None or row.ci != (None, None) else "–"
 
 
-def _fitting(names: Sequence[str], columns: list[list[str]], width: int) -> Iterator[list[list[str]]]:
+def _fitting(names: Sequence[Text], columns: list[list[str]], width: int) -> Iterator[list[list[str]]]:
     """The columns, as many beside each other as fit; the rest goes into further tables below."""
-    first = max(map(cell_len, names), default=0)
+    first = max((name.cell_len for name in names), default=0)
     line: list[list[str]] = []
     left = width - first
     for column in columns:
@@ -140,13 +140,13 @@ def _fitting(names: Sequence[str], columns: list[list[str]], width: int) -> Iter
         yield line
 
 
-def _print_columns(names: Sequence[str], columns: list[list[str]], console: Console) -> None:
+def _print_columns(names: Sequence[Text], columns: list[list[str]], console: Console) -> None:
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style=_QUIET)
     table.add_column("", overflow="fold")
     for head, *_ in columns:
         table.add_column(Text(head, justify="right"), justify="right", overflow="fold")
     for place, name in enumerate(names):
-        table.add_row(Text(name), *(Text(column[place + 1]) for column in columns))
+        table.add_row(name, *(Text(column[place + 1]) for column in columns))
     console.print(table)
 
 
