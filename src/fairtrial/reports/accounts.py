@@ -76,7 +76,7 @@ def _without_zero(ci: Sequence[float | None]) -> bool:
 
 
 def clusters(board: Board) -> list[Sentence]:
-    """What was sampled, with its effective number; then a large share of one cluster."""
+    """What was sampled, with its effective number; a large share of one cluster; what few prompts, as given, decide."""
     said: list[Sentence] = []
     for group in board.fit.get("groups", []):
         held, effective = group.get("clusters", {}), group.get("effective_clusters", {})
@@ -86,6 +86,10 @@ def clusters(board: Board) -> list[Sentence]:
         for name, share in group.get("largest_share", {}).items():
             if share > _LARGE_SHARE:
                 said.append(sentence(f"share.{name}", share=percent(share)))
+        if given := group.get("prompts_given"):
+            near, apart = count(given["neighbours_separated"]), count(given["pairs_separated"])
+            of = {"n": count(given["neighbours"]), "p": count(given["pairs"])}
+            said.append(sentence("clusters.given", k=near, m=apart, **of))
     return said
 
 
