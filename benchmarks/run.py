@@ -63,6 +63,8 @@ def rows() -> list[tuple[str, str, str, bool]]:
         )
         twice = crash["recorded_bought_twice"]
         add("kill -9: recorded responses bought twice", "0", twice, f"in {crash['kills']} kills", twice == 0)
+    for goal in result("ranking").get("goals", []):
+        add(goal["what"], goal["goal"], goal["measured"], goal["unit"], goal["met"])
     return found
 
 
@@ -73,10 +75,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--show", action="store_true", help="print the committed results only")
     options = parser.parse_args()
-    scripts = ["fresh_clone", "startup", "harness", "embedded_throughput", "workers", "memory", "crash", "coverage"]
+    scripts = ["fresh_clone", "startup", "harness", "embedded_throughput", "workers", "memory", "crash", "ranking", "coverage"]
     for name in [] if options.show else (options.only or scripts):
         print(f"== {name}", flush=True)
-        extra = ["--peers"] if name == "harness" and options.peers else []
+        extra = ["--peers"] if name in ("harness", "ranking") and options.peers else []
         subprocess.run([sys.executable, str(HERE / f"{name}.py"), *extra], check=True)
     print(f"\n{'what':45} {'goal':20} measured")
     for what, goal, measured, ok in rows():
