@@ -295,3 +295,28 @@ def test_rank_sets_never_separate_equals_more_often_than_declared():
         board = rank(columns(seed, theta=(0.0,) * 6, votes=600, prompts=100), evidence="scorer")
         false += any(model.rank_set != (1, 6) for model in board.models)
     assert false <= 8  # 5 % of 60 is 3; more than 8 has probability 0.2 %
+
+
+@pytest.mark.parametrize("size", [20, 300])
+def test_one_sided_bounds_fall_on_the_pair_that_met_however_many_models_there_are(size):
+    # Codes of models are as narrow as they fit: a pair's place in a K x K table needs more room than they have.
+    names = [f"m{k:03d}" for k in range(size)]
+    rng = np.random.default_rng(np.random.SeedSequence([size, 3]))
+    first = rng.integers(0, size - 1, 30 * size)
+    second = (first + 1 + rng.integers(0, size - 2, 30 * size)) % (size - 1)
+    winner = rng.choice(["model_a", "model_b"], 30 * size)
+    open_field = {
+        "model_a": [names[k] for k in first],
+        "model_b": [names[k] for k in second],
+        "winner": winner.tolist(),
+        "question_id": [f"p{k}" for k in range(30 * size)],
+    }
+    board = rank(joined(open_field, duel(*["model_a"] * 40, a=names[-1], b=names[0])))
+    lower, upper = gap(board, names[-1], names[0])[1]
+    assert lower > 300
+    assert upper is None
+    bounded = [d for d in board.differences if None in d.ci]
+    assert [(d.a, d.b) for d in bounded] == [(names[-1], names[0])]
+    for d in board.differences:
+        assert None in d.ci or d.ci[0] <= d.ci[1]
+    assert all(row.rank_set[0] <= row.rank_set[1] for row in board.models)

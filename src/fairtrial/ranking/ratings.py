@@ -278,8 +278,8 @@ def _bound_pairs(
 ) -> None:
     """One-sided bounds of differences across groups, from direct votes (all of which one side won)."""
     crossing = ~(graph.reach & graph.reach.T)[battles.a, battles.b]
-    better = np.where(battles.outcome == A_WINS, battles.a, battles.b)[crossing]
-    worse = np.where(battles.outcome == A_WINS, battles.b, battles.a)[crossing]
+    better = np.where(battles.outcome == A_WINS, battles.a, battles.b)[crossing].astype(np.int64)
+    worse = np.where(battles.outcome == A_WINS, battles.b, battles.a)[crossing].astype(np.int64)
     if not len(better):
         return
     size = len(battles.names)
