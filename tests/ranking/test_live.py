@@ -140,3 +140,76 @@ def test_no_vote_is_no_board():
 
 def test_one_sided_boards_have_no_ratings():
     assert LiveBoard(duel(*["model_a"] * 9)).ratings == {}
+
+
+def test_a_new_model_with_a_both_bad_vote_breaks_nothing():
+    live = LiveBoard(table())
+    phi = live._running.point[-1]
+    live.add("new", "m0", "tie (bothbad)", rater="r1", question_id="q1")
+    assert "new" not in live.ratings
+    board = live.board()
+    assert "'new' has no decided votes: no evidence." in board.refusals
+    assert [row.name for row in board.models] == [row.name for row in rank(table()).models]
+    assert live._running.point[-1] == phi
+    live.add("new", "m0", "model_a", rater="r1", question_id="q1")
+    assert live.ratings == {}  # undefeated: on no common scale
+
+
+def test_a_vote_that_is_not_text_is_refused_before_anything_is_kept():
+    live = LiveBoard(table())
+    before, names = len(live), list(live._votes.names)
+    for vote, more in (
+        (("x", "m0", None), {}),
+        (("x", "m0", ["tie"]), {}),
+        ((7, "m0", "tie"), {}),
+        (("\ud800", "m0", "tie"), {}),
+        (("x", "m0", "tie"), {"rater": ["r"]}),
+    ):
+        with pytest.raises(BadInput):
+            live.add(*vote, **more)
+    assert (len(live), live._votes.names) == (before, names)
+
+
+def test_votes_without_prompts_stay_their_own_clusters():
+    made = {name: values for name, values in table(300).items() if name != "question_id"}
+    live = LiveBoard(made)
+    for vote in rows(made, 0, 10):
+        live.add(**vote)
+    assert live._votes.next["prompt"] == 310
+    assert len(np.unique(live._votes.columns["prompt"][:310])) == 310
+
+
+def test_raters_named_later_count_from_then_on():
+    made = {name: values for name, values in table(300).items() if name != "rater"}
+    live = LiveBoard(made)
+    assert live.board().fit["cluster"] == ["prompt"]
+    live.add("m0", "m1", "model_a", rater="first", question_id="q1")
+    assert live._votes.battles().rater.tolist() == [0] * 300 + [1]
+
+
+def test_few_raters_are_as_careful_as_one_look_and_more():
+    made = table(600)
+    made["rater"] = [f"r{k % 6}" for k in range(600)]
+    whole, board = rank(made), LiveBoard(made).board()
+    for row in board.models:
+        other = next(one for one in whole.models if one.name == row.name)
+        assert row.ci[0] < other.ci[0] < other.ci[1] < row.ci[1]
+    made["rater"] = [f"r{k % 3}" for k in range(600)]
+    assert all(row.ci == (None, None) and row.rank_set == (1, 4) for row in LiveBoard(made).board().models)
+
+
+def test_a_small_board_is_fitted_often_enough():
+    made = table(60)
+    live = LiveBoard(part(made, 0, 40))
+    for k, vote in enumerate(rows(made, 40, 60), 41):
+        live.add(**vote)
+        exact = LiveBoard(part(made, 0, k)).ratings
+        for name, (rating, error) in exact.items():
+            assert abs(live.ratings[name][0] - rating) < 0.1 * error
+
+
+def test_a_judges_votes_alone_are_a_judges_board():
+    live = LiveBoard(table() | {"evaluator_kind": ["judge"] * 1200})
+    assert live.board().evidence == "judge"
+    with pytest.raises(BadInput):
+        LiveBoard(table(), evidence="bogus")

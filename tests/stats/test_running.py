@@ -52,7 +52,7 @@ def test_the_updated_sandwich_is_the_one_worked_out_from_its_parts():
     votes = table()
     running = follow(votes, 1400, ways=("rater",))
     way = running.ways["rater"]
-    moves = way.scores @ running.inverse
+    moves = np.array([way.score(code) for code in range(way.count)]) @ running.inverse
     assert np.allclose(way.covariance, moves.T @ moves, rtol=1e-8, atol=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_new_raters_open_new_clusters():
     running = follow(
         Battles(names=votes.names, a=votes.a, b=votes.b, outcome=votes.outcome, rater=rater), 1400, ways=("rater",)
     )
-    assert running.ways["rater"].count == 140
+    assert running.ways["rater"].clusters == 140
 
 
 def test_a_weight_counts_a_vote_that_often():
@@ -74,3 +74,23 @@ def test_a_weight_counts_a_vote_that_often():
         once.add(0, 1, 2, {"rater": 3})
     twice.add(0, 1, 2, {"rater": 3}, weight=2.0)
     assert np.allclose(once.theta, twice.theta, atol=1e-4)
+
+
+def test_clusters_that_balance_exactly_leave_the_guard_and_no_overflow():
+    # Twenty raters with one win and one loss each: nothing varies between them, so there is nothing to scale.
+    a, b = np.zeros(40, dtype=int), np.ones(40, dtype=int)
+    votes = Battles(names=("a", "b"), a=a, b=b, outcome=np.tile([2, 0], 20), rater=np.repeat(np.arange(20), 2))
+    running = Running(*state(votes, "davidson", ("rater",)))
+    before = running.standard_errors
+    running.add(0, 1, 2, {"rater": 3})
+    assert (before > 0.05).all()
+    assert np.allclose(running.standard_errors, before, rtol=0.5)
+
+
+def test_a_model_that_the_fit_does_not_know_is_refused_and_changes_nothing():
+    votes = table()
+    running = Running(*state(votes, "davidson", ("rater",)))
+    before = running.point.copy()
+    with pytest.raises(IndexError):
+        running.add(7, 1, 2, {"rater": 3})
+    assert (running.point == before).all()

@@ -79,7 +79,7 @@ def rank(
     votes = as_battles(battles, control=control, only=where or {})
     return rank_votes(
         votes,
-        evidence=evidence or _headline_kind(votes),
+        evidence=evidence or headline_kind(votes),
         ties=ties,
         method=Method(graded=graded, control=control, alpha=alpha, draws=draws, seed=seed),
         cluster=cluster,
@@ -184,7 +184,7 @@ def check_options(evidence: str | None, alpha: float) -> None:
         raise BadInput(f"alpha must lie between 0 and 1, not {alpha}.", where="alpha")
 
 
-def _headline_kind(votes: Battles) -> EvidenceKind:
+def headline_kind(votes: Battles) -> EvidenceKind:
     """The kind of evidence that leads a board: people's votes, else scorers', else judges'; people's where unknown."""
     if votes.kind is None or (votes.kind < 0).any():
         return "human"

@@ -42,7 +42,7 @@ from fairtrial.stats.passk import majority_at_k, pass_at_k
 from fairtrial.stats.proportions import Proportion, proportion
 from fairtrial.stats.running import Running
 from fairtrial.stats.sandwich import Clustered, Uncertainty, clustered_covariance, effective_number, uncertainty
-from fairtrial.stats.sequences import all_pairs_sequence, sequence_reach
+from fairtrial.stats.sequences import all_pairs_sequence, few_reach, sequence_reach
 from fairtrial.stats.simultaneous import PairIntervals, all_pairs, pair_level, rank_sets, tiers
 from fairtrial.stats.verdicts import Verdict, verdict
 
@@ -89,6 +89,7 @@ __all__ = [
     "connectivity",
     "each_against_rest",
     "effective_number",
+    "few_reach",
     "fit",
     "fit_bradley_terry",
     "known_ties",

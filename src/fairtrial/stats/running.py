@@ -20,8 +20,9 @@ from fairtrial.stats.scores import cluster_tables, vote_scores
 class Running:
     """A fit that follows the votes.
 
-    Between fits the standard errors are those of the last fit, in whatever way it made them (jackknife, two-way), times
-    the change since then of the plain cluster-robust ones that are updated here.
+    Between fits the standard errors are those of the last fit, in whatever way it made them (jackknife, two-way): what
+    the clusters showed then, times the change since of the plain cluster-robust variance that is updated here, plus the
+    guard as it was.
 
     Args:
         fit: Estimate from `votes`, without covariates.
@@ -36,10 +37,14 @@ class Running:
         self.model, self.size = fit.model, len(fit.theta)
         self.point = np.concatenate([fit.theta, fit.phi])
         self.inverse: FloatArray = np.linalg.inv(pinned(fit.information, self.size)).astype(np.float64)
-        self.ways = {name: _Way(fit, votes, codes, self.inverse) for name, codes in clusters.items()}
+        scores = _Scores(fit, votes)
+        self.ways = {name: _Way(fit, votes, codes, self.inverse, scores) for name, codes in clusters.items()}
         self._common = _Common(fit, votes, self.inverse) if found.combined == "subtraction" else None
-        self._fitted = np.sqrt(np.diag(found.covariance))
-        self._start = self._spread()
+        guard: FloatArray = np.sum([way.guard[: self.size] for way in found.ways.values()], axis=0)
+        fitted = np.diag(found.covariance)
+        self._guard = np.minimum(guard, fitted)
+        self._shown = fitted - self._guard
+        self._start = self._variance()
         self.added = 0
 
     @property
@@ -51,14 +56,18 @@ class Running:
     @property
     def standard_errors(self) -> FloatArray:
         """(K,) standard errors now, in natural log units."""
-        return np.asarray(self._fitted * self._spread() / np.maximum(self._start, 1e-300))
+        # Clusters that balanced exactly at the last fit showed nothing that could be scaled: then the new counts as is.
+        quiet = self._start <= 1e-12 * self._guard
+        change = np.divide(self._variance(), self._start, out=np.ones(self.size), where=~quiet)
+        shown = np.where(quiet, np.maximum(self._shown, self._variance()), self._shown * change)
+        return np.asarray(np.sqrt(shown + self._guard), dtype=np.float64)
 
-    def _spread(self) -> FloatArray:
+    def _variance(self) -> FloatArray:
         each = [way.variance(self.size) for way in self.ways.values()]
         total: FloatArray = np.sum(each, axis=0)
         if self._common is not None:
             total = np.maximum(total - self._common.variance(self.size), np.max(each, axis=0) / 4)
-        return np.sqrt(np.maximum(total, 0))
+        return np.maximum(total, 0)
 
     def add(self, a: int, b: int, outcome: int, cluster: Mapping[str, int], weight: float = 1.0) -> None:
         """Take in one vote.
@@ -69,8 +78,13 @@ class Running:
             outcome: Its code in the fit's outcome model.
             cluster: Name to the vote's cluster code; a new code opens a new cluster.
             weight: The vote's weight.
+
+        Raises:
+            IndexError: A model that is not in the fit; nothing has changed then.
         """
         size = self.size
+        if not (0 <= a < size and 0 <= b < size):
+            raise IndexError("the fit does not know this model")
         phi = self.point[size:]
         d = np.array([self.point[a] - self.point[b]])
         at = self.model.at(d, np.array([outcome]), phi)
@@ -98,35 +112,58 @@ class Running:
         self.added += 1
 
 
-class _Way:
-    """Scores of the clusters of one kind and the sandwich they make."""
+class _Scores:
+    """Every vote's score at the fit, as few numbers: what it adds to strengths, and to the parameters of outcomes."""
 
-    def __init__(self, fit: BradleyTerry, votes: Comparisons, codes: IntArray, inverse: FloatArray) -> None:
-        width = len(inverse)
-        self.count = int(codes.max()) + 1
-        scores, size = np.zeros(self.count * width), len(fit.theta)
+    def __init__(self, fit: BradleyTerry, votes: Comparisons) -> None:
+        self.a, self.b, self.size = votes.a, votes.b, len(fit.theta)
+        self.strength = np.empty(len(votes))
+        self.rest = np.empty((len(fit.phi), len(votes)))
         for part, found in vote_scores(fit, votes):
-            base = codes[part].astype(np.int64) * width
-            np.add.at(scores, base + found.a, found.strength)
-            np.subtract.at(scores, base + found.b, found.strength)
-            for k, line in enumerate(found.rest):
-                np.add.at(scores, base + (size + k), line)
-        self.scores = scores.reshape(self.count, width)
-        moves = self.scores @ inverse
-        self.covariance = moves.T @ moves
+            self.strength[part], self.rest[:, part] = found.strength, found.rest
+
+    def sum(self, rows: IntArray) -> FloatArray:
+        """(P,) score of some votes together."""
+        total = np.zeros(self.size + len(self.rest))
+        np.add.at(total, self.a[rows], self.strength[rows])
+        np.subtract.at(total, self.b[rows], self.strength[rows])
+        total[self.size :] = self.rest[:, rows].sum(axis=1)
+        return total
+
+
+class _Way:
+    """The sandwich of clusters of one kind; a cluster's score is summed when its first new vote comes."""
+
+    def __init__(
+        self, fit: BradleyTerry, votes: Comparisons, codes: IntArray, inverse: FloatArray, scores: _Scores
+    ) -> None:
+        self.count = int(codes.max()) + 1
+        self._scores, self._order = scores, np.argsort(codes, kind="stable")
+        self._edges = np.searchsorted(codes[self._order], np.arange(self.count + 1))
+        self.touched: dict[int, FloatArray] = {}
+        used, place = np.unique(codes, return_inverse=True)
+        sizes = np.bincount(place, votes.weight).astype(np.float64)
+        meat = cluster_tables(fit, votes, place.astype(np.int32), sizes, draws=0, seed=0).meat
+        self._known, self.clusters = self.count, len(used)
+        self.covariance = inverse @ meat @ inverse
 
     def variance(self, size: int) -> FloatArray:
-        return np.diag(self.covariance)[:size] * (self.count / max(self.count - 1, 1))
+        return np.diag(self.covariance)[:size] * (self.clusters / max(self.clusters - 1, 1))
+
+    def score(self, code: int) -> FloatArray:
+        """(P,) score of a cluster; zeros for a new one."""
+        if code not in self.touched:
+            low, high = (self._edges[code], self._edges[code + 1]) if code < self._known else (0, 0)
+            self.touched[code] = self._scores.sum(self._order[low:high])
+            self.clusters += int(low == high)
+        return self.touched[code]
 
     def add(self, code: int, score: FloatArray, inverse: FloatArray, change: "_Change") -> None:
         """The vote joins its cluster, whose outer product in the meat is replaced."""
-        if code >= len(self.scores):
-            more = max(code + 1, 2 * len(self.scores))
-            self.scores = np.concatenate([self.scores, np.zeros((more - len(self.scores), len(score)))])
-        self.count = max(self.count, code + 1)
-        moves = inverse @ np.stack([self.scores[code] + score, self.scores[code]], axis=1)
-        self.scores[code] += score
-        change.apply(self.covariance, moves, (1.0, -1.0))
+        before = self.score(code)
+        after = before + score
+        self.touched[code], self.count = after, max(self.count, code + 1)
+        change.apply(self.covariance, inverse @ np.stack([after, before], axis=1), (1.0, -1.0))
 
 
 class _Common:

@@ -42,7 +42,7 @@ class Clustered:
     effective: float
     """(sum n_g)^2 / sum n_g^2 for cluster sizes n_g: how many equal clusters would weigh as much."""
     effective_by_model: FloatArray
-    """(K,) the same, counting each model's own votes."""
+    """(K,) the same for each model, by its own votes and how alike they are (`ClusterTables.effective`)."""
     clusters_by_model: IntArray
     """(K,) clusters in which each model appears."""
     largest_share: float
@@ -200,7 +200,7 @@ def clustered_covariance(
         method="CR3" if exact else "CR0",
         clusters=count,
         effective=effective_number(sizes),
-        effective_by_model=np.divide(tables.votes**2, tables.squares, out=np.zeros(size), where=tables.squares > 0),
+        effective_by_model=tables.effective(),
         clusters_by_model=tables.appear,
         largest_share=float(sizes.max() / sizes.sum()),
         hanging=hanging,

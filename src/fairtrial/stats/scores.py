@@ -32,12 +32,53 @@ class ClusterTables:
     """(K,) weight of each model's votes."""
     squares: FloatArray
     """(K,) sum over clusters of the squared weight of each model's votes there."""
+    cubes: FloatArray
+    """(K,) the same of third powers."""
+    fourths: FloatArray
     appear: IntArray
     """(K,) clusters in which each model appears."""
     swings: FloatArray
     """(B, P) scores summed with random signs, one for each cluster and draw."""
     scores: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     """(G, P) the clusters' scores, where they are few enough to keep."""
+    alone: float = 0.0
+    """Sum over votes of their squared scores of strengths: what the meat's trace would be, were votes independent."""
+    square_weights: float = 0.0
+    """Sum over votes, on both their models, of squared weights."""
+
+    def count_alone(self, found: "VoteScores") -> None:
+        """Add votes to the sums that take each as a cluster of its own."""
+        self.alone += 2 * float(found.strength @ found.strength)
+        self.square_weights += 2 * (len(found.a) if found.weight is None else float(found.weight @ found.weight))
+
+    def together(self) -> float:
+        """Intraclass correlation: how much alike votes on one model within a cluster are, 0 … 1, from the scores.
+
+        Were votes independent, clusters' squared scores would add up to the votes' own; whatever exceeds that is
+        correlation within clusters, spread over the pairs of votes on one model there.
+        """
+        excess = float(self.squares.sum()) / self.square_weights - 1
+        if not (self.alone > 0 and excess > 1e-9):
+            return 0.0
+        ratio = float(np.trace(self.meat[: len(self.votes), : len(self.votes)])) / self.alone
+        return min(max((ratio - 1) / excess, 0.0), 1.0)
+
+    def effective(self) -> FloatArray:
+        """(K,) effective number of each model's clusters, which less one is the degrees of freedom.
+
+        By size a model's clusters weigh as much as (sum n)^2 / sum n^2 equal ones. By what they contribute to the
+        variance, V = n (1 + (n - 1) rho), it is (sum V)^2 / sum V^2 (Satterthwaite 1946, Biometrics Bulletin 2; Carter,
+        Schnepel & Steigerwald 2017, Review of Economics and Statistics 99): the more alike one rater's votes are, the
+        more a few busy raters decide. The first is too many in the tails, the second too few for a jackknife, whose
+        variance errs upwards; their geometric mean less one holds its level in simulation (`benchmarks/coverage.py`).
+        """
+        rho, unit = self.together(), self.square_weights / max(float(self.votes.sum()), 1e-300)
+        n, n2, n3, n4 = (m / unit**k for k, m in enumerate((self.votes, self.squares, self.cubes, self.fourths), 1))
+        total = (1 - rho) * n + rho * n2
+        squared = (1 - rho) ** 2 * n2 + 2 * rho * (1 - rho) * n3 + rho**2 * n4
+        by_size = np.divide(n**2, n2, out=np.zeros(len(n)), where=n2 > 0)
+        by_variance = np.divide(total**2, squared, out=np.zeros(len(n)), where=squared > 0)
+        return np.asarray(1 + np.sqrt(np.maximum(by_size - 1, 0) * np.maximum(by_variance - 1, 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +127,8 @@ def cluster_tables(
         meat=np.zeros((width, width)),
         votes=np.zeros(size),
         squares=np.zeros(size),
+        cubes=np.zeros(size),
+        fourths=np.zeros(size),
         appear=np.zeros(size, dtype=np.int64),
         swings=np.zeros((draws, width)),
     )
@@ -137,6 +180,7 @@ def _add_dense(
     scores = np.zeros(count * width)
     held = np.zeros(count * size)
     for part, found in vote_scores(fit, votes):
+        tables.count_alone(found)
         group = code[part].astype(np.int64)
         base, row = group * width, group * size
         one = 1.0 if found.weight is None else found.weight
@@ -149,9 +193,12 @@ def _add_dense(
     table = scores.reshape(count, width)
     tables.meat += table.T @ table
     votes_held = held.reshape(count, size)
-    tables.votes += votes_held.sum(axis=0, dtype=np.float64)
-    tables.squares += (votes_held * votes_held).sum(axis=0, dtype=np.float64)
     tables.appear += np.count_nonzero(votes_held, axis=0)
+    squares = votes_held * votes_held
+    tables.votes += votes_held.sum(axis=0)
+    tables.squares += squares.sum(axis=0)
+    tables.cubes += np.einsum("gk,gk->k", squares, votes_held)
+    tables.fourths += np.einsum("gk,gk->k", squares, squares)
     if draws:
         tables.swings += _signs(rng, draws, count) @ table
     if count <= _KEPT:
@@ -166,6 +213,7 @@ def _add_single(
     pairs = np.zeros(size * size)
     rest = slice(size, None)
     for _, found in vote_scores(fit, votes):
+        tables.count_alone(found)
         pairs += np.bincount(found.a * size + found.b, found.strength**2, size * size)
         for k, line in enumerate(found.rest):
             shared = line * found.strength
@@ -178,6 +226,8 @@ def _add_single(
             tables.appear += met
             tables.votes += met if found.weight is None else np.bincount(side, found.weight, size)
             tables.squares += met if found.weight is None else np.bincount(side, found.weight**2, size)
+            tables.cubes += met if found.weight is None else np.bincount(side, found.weight**3, size)
+            tables.fourths += met if found.weight is None else np.bincount(side, found.weight**4, size)
         for start in range(0, draws, 50):  # a few draws at a time: there is a sign for every vote
             some = slice(start, min(start + 50, draws))
             swung = _signs(rng, some.stop - start, len(found.a))
@@ -204,6 +254,7 @@ def _add_sparse(
     size = len(votes.names)
     strength, rest = np.empty(len(votes)), np.zeros((len(fit.information) - size, count))
     for part, found in vote_scores(fit, votes):
+        tables.count_alone(found)
         strength[part] = found.strength
         for k, line in enumerate(found.rest):
             rest[k] += tally(code[part], line, count)
@@ -220,6 +271,8 @@ def _add_sparse(
     held.sum_duplicates()
     tables.votes += tally(held.indices, held.data, size)
     tables.squares += tally(held.indices, held.data**2, size)
+    tables.cubes += tally(held.indices, held.data**3, size)
+    tables.fourths += tally(held.indices, held.data**4, size)
     tables.appear += np.bincount(held.indices, minlength=size)
     for start in range(0, draws, 50):  # a few draws at a time: there may be a sign for every vote
         some = _signs(rng, min(50, draws - start), count)
