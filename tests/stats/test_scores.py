@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles import CONTROLS, KINDS, comparisons, rich, vote_scores
 
-from fairtrial.stats import fit, scores
+from fairtrial.stats import Battles, Comparisons, fit, scores
 from fairtrial.stats.scores import cluster_tables
 
 PATHS = {
@@ -95,3 +97,51 @@ def test_scores_are_kept_for_the_jackknife_in_the_clusters_order():
     kept = tables_of(found, table, few.astype(np.int32)).scores
     want = np.array([sums[g::30].sum(axis=0) for g in range(30)])
     assert np.allclose(kept, want, rtol=1e-8, atol=1e-8)
+
+
+def clustered_votes(alike, sizes, seed=3):
+    """Four equal models; with probability `alike` a vote repeats what its cluster thinks of the pair."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, int(100 * alike)]))
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    taste = rng.normal(0, 1, (len(sizes), 4))
+    a = rng.integers(0, 4, len(cluster))
+    b = (a + rng.integers(1, 4, len(cluster))) % 4
+    own = taste[cluster, a] > taste[cluster, b]
+    outcome = np.where(rng.random(len(cluster)) < alike, 2 * own, 2 * rng.integers(0, 2, len(cluster)))
+    votes = Comparisons.of(Battles(names=tuple("abcd"), a=a, b=b, outcome=outcome))
+    found = fit(votes)
+    sizes = np.bincount(cluster).astype(float)
+    return cluster_tables(found, votes, cluster.astype(np.int32), sizes, draws=0, seed=0)
+
+
+HEAVY = np.maximum(400 / np.arange(1, 101) ** 0.8, 4).astype(int)
+
+
+def test_independent_votes_have_no_correlation_and_count_by_size():
+    tables = clustered_votes(0.0, HEAVY)
+    assert tables.together() < 0.01
+    by_size = tables.votes**2 / tables.squares
+    assert np.allclose(tables.effective(), by_size, rtol=0.25)
+
+
+def test_the_more_alike_a_raters_votes_are_the_fewer_raters_decide():
+    # A peer's t quantile, where it has one, counts raters by their votes, however alike these are.
+    loose, close = clustered_votes(0.2, HEAVY), clustered_votes(0.9, HEAVY)
+    assert loose.together() < close.together()
+    assert 0.2 < close.together() <= 1
+    by_size = close.votes**2 / close.squares
+    assert (close.effective() < 0.75 * by_size).all()
+    assert (close.effective() > 1).all()
+
+
+def test_equal_clusters_count_as_many_as_they_are_however_alike():
+    for alike in (0.0, 0.9):
+        tables = clustered_votes(alike, np.full(40, 200))
+        assert np.allclose(tables.effective(), 40, rtol=0.03)
+
+
+def test_the_unit_of_weights_changes_no_degree_of_freedom():
+    found, table, cluster, _, _ = setting(next(iter(KINDS)), (), weighted=True)
+    one = tables_of(found, table, cluster).effective()
+    other = replace(table, weight=1e6 * table.weight)
+    assert np.allclose(one, tables_of(fit(other), other, cluster).effective(), rtol=1e-6)
