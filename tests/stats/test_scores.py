@@ -141,7 +141,7 @@ def test_equal_clusters_count_as_many_as_they_are_however_alike():
 
 
 def test_the_unit_of_weights_changes_no_degree_of_freedom():
-    found, table, cluster, _, _ = setting(next(iter(KINDS)), (), weighted=True)
+    found, table, cluster, _, _ = setting("davidson", (), weighted=True)
     one = tables_of(found, table, cluster).effective()
     other = replace(table, weight=1e6 * table.weight)
-    assert np.allclose(one, tables_of(fit(other), other, cluster).effective(), rtol=1e-6)
+    assert np.allclose(one, tables_of(fit(other, ties="davidson"), other, cluster).effective(), rtol=1e-6)
