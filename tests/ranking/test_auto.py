@@ -6,9 +6,10 @@ from oracles import best, log_chance, rich
 from vote_tables import columns
 
 from fairtrial import rank
-from fairtrial.ranking import auto
+from fairtrial.core import BadInput
+from fairtrial.ranking import LiveBoard, auto
 from fairtrial.ranking.auto import choose_ties
-from fairtrial.stats import TIE_MODELS, Battles
+from fairtrial.stats import TIE_MODELS, Battles, fit
 
 
 def drawn(kind, votes, seed=1):
@@ -104,9 +105,30 @@ def test_a_board_names_the_model_chosen_and_the_losses():
 def test_grades_leave_nothing_to_choose():
     table = columns(votes=500)
     table["grade"] = [{"model_a": 1, "model_b": -2, "tie": 0}[w] for w in table["winner"]]
-    board = rank(table, ties="auto", graded=True)
-    assert board.fit["ties"] == "cumulative link"
-    assert "ties_auto" not in board.fit
+    with pytest.raises(BadInput, match="grades have their own model of ties") as caught:
+        rank(table, ties="auto", graded=True)
+    assert caught.value.where == "ties"
+
+
+def test_a_fold_whose_fit_did_not_converge_is_not_counted(monkeypatch):
+    votes, fitted = rich(2, votes=900), []
+
+    def fails_once(comparisons, *, ties):
+        fitted.append(ties)
+        return replace(fit(comparisons, ties=ties), converged=len(fitted) != 2)
+
+    monkeypatch.setattr(auto, "fit", fails_once)
+    first = int(auto._folds(votes, 3)[0][1].sum())
+    assert choose_ties(votes, seed=3)[1]["ties_auto"]["votes"] == len(votes) - first
+
+
+def test_only_a_finished_board_can_choose():
+    with pytest.raises(BadInput, match="unknown tie model 'auto'") as caught:
+        LiveBoard(columns(votes=50), ties="auto")
+    assert "'auto'" not in caught.value.next_step
+    with pytest.raises(BadInput, match="unknown tie model 'aut'") as caught:
+        rank(columns(votes=50), ties="aut")
+    assert "'auto'" in caught.value.next_step
 
 
 def test_no_ties_at_all_are_no_choice():

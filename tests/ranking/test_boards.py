@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vote_tables import columns, duel, joined
 
-from fairtrial import rank
+from fairtrial import rank, rank_by
 from fairtrial.core import BadInput, NoConclusion
+from fairtrial.ranking import as_battles
+from fairtrial.ranking.bounds import strength_bound, strength_bounds, win_bound
 from fairtrial.stats import Battles
 
 
@@ -81,8 +85,6 @@ def test_a_winless_model_has_an_upper_bound_only():
 
 def test_the_bound_of_an_undefeated_model_is_honest():
     # A true gap of 150 points: 8 wins in a row happen; the lower bound must not exceed the truth more often than 2.5 %.
-    from fairtrial.ranking.bounds import strength_bound, win_bound
-
     truth = 150 * np.log(10) / 400
     chance = 1 / (1 + np.exp(-truth))
     for n in (3, 8, 20, 60):
@@ -153,6 +155,9 @@ def test_a_single_prompt_supports_no_interval_at_all():
         (15, 30, "human", "these prompts"),
         (60, 4, "human", "panel"),
         (60, None, "human", "panel"),
+        (None, 30, "human", "these prompts"),
+        (None, None, "scorer", "these prompts"),
+        (None, None, "judge", "judge opinion"),
         (60, None, "judge", "judge opinion"),
         (15, None, "judge", "judge opinion"),
         (60, None, "scorer", "population"),
@@ -160,12 +165,14 @@ def test_a_single_prompt_supports_no_interval_at_all():
     ],
 )
 def test_scope(prompts, raters, evidence, scope):
-    table = columns(votes=600, prompts=prompts)
+    table = columns(votes=600, prompts=prompts or 60)
+    if prompts is None:
+        del table["question_id"]
     if raters:
         table["rater"] = [f"r{k % raters}" for k in range(600)]
     board = rank(table, evidence=evidence)
     assert board.scope == scope
-    assert any("fewer than 20" in text for text in board.refusals) == (prompts < 20)
+    assert any("fewer than 20" in text for text in board.refusals) == ((prompts or 60) < 20)
     assert any("judge's opinion" in text for text in board.refusals) == (evidence == "judge")
 
 
@@ -218,10 +225,31 @@ def test_options_are_checked():
         ({"evidence": "people"}, "evidence"),
         ({"cluster": ()}, "cluster"),
         ({"margin": -1}, "margin"),
+        ({"margin": float("nan")}, "margin"),
+        ({"margin": "35"}, "margin"),
+        ({"alpha": "0.05"}, "alpha"),
+        ({"alpha": True}, "alpha"),
+        ({"ties": None}, "ties"),
+        ({"ties": ["half"]}, "ties"),
+        ({"draws": 99}, "draws"),
+        ({"draws": 1e4}, "draws"),
+        ({"draws": 10**7}, "draws"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": "1"}, "seed"),
+        ({"cluster": "rater,rater"}, "cluster"),
+        ({"cluster": (1,)}, "cluster"),
+        ({"control": (1,)}, "control"),
     ):
         with pytest.raises(BadInput) as caught:
             rank(columns(votes=50), **wrong)
         assert caught.value.where == field
+
+
+def test_names_in_one_text_are_those_of_a_list():
+    table = columns(votes=600) | {"rater": [f"r{k % 12}" for k in range(600)], "order": ["ab", "ba"] * 300}
+    assert rank(table, cluster="rater, prompt") == rank(table, cluster=("rater", "prompt"))
+    assert rank(table, control="position") == rank(table, control=("position",))
 
 
 def test_both_clusters_are_at_least_as_wide_as_either():
@@ -320,3 +348,75 @@ def test_one_sided_bounds_fall_on_the_pair_that_met_however_many_models_there_ar
     for d in board.differences:
         assert None in d.ci or d.ci[0] <= d.ci[1]
     assert all(row.rank_set[0] <= row.rank_set[1] for row in board.models)
+
+
+def split_table():
+    rng = np.random.default_rng(8)
+    table = columns(votes=900)
+    length = rng.normal(size=900)
+    category = np.repeat(["code", "math", "art"], 300)
+    return table | {
+        "category": category.tolist(),
+        "lang": ["en" if k % 3 else "ko" for k in range(900)],
+        "feature_length_a": np.where(category == "art", 0.0, length),
+        "feature_length_b": np.zeros(900),
+    }
+
+
+def test_a_control_that_is_constant_in_one_part_refuses_that_board_alone():
+    boards = rank_by(split_table(), "category", control=("length",))
+    by_name = {board.view["category"]: board for board in boards}
+    assert set(by_name) == {"all", "code", "math", "art"}
+    assert by_name["art"].models == ()
+    assert any("'length'" in text for text in by_name["art"].refusals)
+    for name in ("all", "code", "math"):
+        assert by_name[name].controls["length"]
+    with pytest.raises(BadInput) as caught:  # of all the votes it is still an error
+        rank_by(split_table() | {"feature_length_a": np.zeros(900)}, "category", control=("length",))
+    assert caught.value.where == "control"
+
+
+def test_the_board_of_all_votes_says_which_they_are():
+    boards = rank_by(split_table(), "category", where={"lang": "ko"})
+    assert boards[0].view == {"category": "all", "lang": "ko"}
+    assert {board.view["lang"] for board in boards[1:]} == {"ko"}
+    with pytest.raises(BadInput, match="view of its own"):
+        rank_by(split_table(), "category", view={"category": "mine"})
+
+
+def test_which_evidence_leads_is_decided_once():
+    table = split_table()
+    table["evaluator_kind"] = ["judge" if c == "art" or k % 2 else "human" for k, c in enumerate(table["category"])]
+    boards = {board.view["category"]: board for board in rank_by(table, "category")}
+    assert {board.evidence for board in boards.values()} == {"human"}
+    assert boards["art"].models == ()
+    assert "evaluator_kind judge" in boards["art"].refusals[0]
+
+
+def test_rows_that_were_no_votes_are_counted_on_the_board_of_all_alone():
+    votes = as_battles(split_table(), by=("category",))
+    boards = rank_by(replace(votes, passed_over={"turn 2": 7}), "category")
+    assert boards[0].excluded == {"turn 2": 7}
+    assert [board.excluded for board in boards[1:]] == [{}, {}, {}]
+
+
+def test_one_way_that_names_are_encoded_is_not_another_model():
+    for one, two in (("Caf\u00e9", "Cafe\u0301"), ("gpt", "gp\u200bt"), ("m 1", "M\u00a01"), ("\ufb01t", "fit")):
+        text = next(text for text in rank(duel("model_a", "model_b", a=one, b=two)).refusals if "different" in text)
+        assert "are ranked as 2 different models" in text
+    assert "'Caf\\xe9'" in next(
+        text for text in rank(duel("tie", a="Caf\u00e9", b="Cafe\u0301")).refusals if "different" in text
+    )  # which could not be told apart as they look
+    assert not any("different models" in text for text in rank(duel("tie", a="gpt-4", b="gpt-40")).refusals)
+
+
+def test_bounds_of_several_models_are_those_of_each():
+    votes = Battles.from_columns(
+        joined(columns(votes=300), duel(*["model_a"] * 9, a="x", b="m0"), duel(*["model_b"] * 4, a="m2", b="y"))
+    )
+    floor = np.array([0.4, 0.1, -0.2, -0.9, np.nan, np.nan])
+    how = {"win_chance": lambda d: 1 / (1 + np.exp(-d)), "error": 0.025}
+    together = strength_bounds([4, 5], votes, votes.prompt, floor, **how)
+    assert together.tolist() == [strength_bound(k, votes, votes.prompt, floor, **how) for k in (4, 5)]
+    assert together == pytest.approx([floor[0] + win_bound(9, 0.025), floor[2] + win_bound(4, 0.025)])
+    assert strength_bounds([4], votes, votes.prompt, np.full(6, np.nan), **how).tolist() == [-np.inf]

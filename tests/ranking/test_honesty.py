@@ -195,6 +195,22 @@ def test_ratings_with_both_bad_as_ties_are_those_of_a_board_that_counts_them_so(
     assert votes == 600  # nothing is lost on the way
 
 
+def test_both_bad_as_ties_stand_beside_the_ratings_they_compare_with():
+    table = columns(votes=600)
+    table["winner"] = ["tie (bothbad)" if k % 7 == 0 else winner for k, winner in enumerate(table["winner"])]
+    board = rank(table | {"order": ["ab", "ba"] * 300}, control=("position",))
+    assert "ratings_with_both_bad_as_tie" not in board.fit  # it would be without the control
+    assert board.raw.fit["ratings_with_both_bad_as_tie"]
+
+
+def test_votes_of_nobody_are_not_called_one_person():
+    table = columns(votes=600)
+    table["rater"] = ["" if k % 3 else f"r{k}" for k in range(600)]
+    words = " ".join(rank(table).refusals)
+    assert "67% of the votes name no rater" in words
+    assert "One rater" not in words
+
+
 def test_both_bad_that_link_nobody_give_no_ratings():
     table = joined(duel("model_a", "model_a"), duel("both_bad", a="c", b="d"))
     board = rank(table)

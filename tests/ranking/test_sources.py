@@ -7,7 +7,7 @@ from vote_tables import columns
 
 from fairtrial.core import BadInput
 from fairtrial.ranking import as_battles, rank
-from fairtrial.ranking.sources import read_as
+from fairtrial.ranking.sources import of_kind, read_as
 from fairtrial.stats import A_WINS, B_WINS, Battles
 
 TABLE = columns(votes=80)
@@ -139,3 +139,87 @@ def test_arrow_and_polars_tables_where_they_are_installed():
 def test_something_else_is_refused():
     with pytest.raises(BadInput, match="of type int"):
         as_battles(7)
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        (np.array([["tie"]]), "an array of 2 dimensions"),
+        (np.array("tie"), "an array of 0 dimensions"),
+        ("tie", "a single str"),
+        (b"tie", "a single bytes"),
+        (5, "a single int"),
+        (None, "a single NoneType"),
+        ({"tie": 1}, "a single dict"),
+        ({"tie"}, "a single set"),
+        (pd.DataFrame({"w": ["tie"]}), "an array of 2 dimensions"),
+    ],
+)
+def test_what_is_no_column(column, what):
+    table = {"model_a": ["x"], "model_b": ["y"], "winner": ["tie"]}
+    for name in table:
+        for read in (as_battles, Battles.from_columns):
+            with pytest.raises(BadInput, match=f"column '{name}' is {what}, not a list of values"):
+                read(table | {name: column})
+
+
+def test_iterables_are_columns(tmp_path):
+    assert len(as_battles({name: iter(values) for name, values in TABLE.items()})) == 80
+
+
+def test_two_columns_of_one_name():
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table([["x"], ["y"], ["tie"], ["tie"]], names=["model_a", "model_b", "winner", "winner"])
+    for source in (table, TABLE | {1: ["a"] * 80, "1": ["b"] * 80}):
+        with pytest.raises(BadInput, match="the same name"):
+            as_battles(source)
+
+
+def test_one_name_or_none_will_do(tmp_path):
+    table = TABLE | {"lang": ["en", "ko"] * 40}
+    for source in (table, as_battles(table, by=("lang",))):
+        assert "lang" in as_battles(source, by="lang").labels
+        assert len(as_battles(source, by=None, control=None)) == 80
+        with pytest.raises(BadInput, match="None"):
+            as_battles(source, by=(None,))
+
+
+def test_values_are_selected_by_their_text():
+    table = TABLE | {"rater": [5, "6"] * 40, "anony": [True, False] * 40, "note": [None, "x"] * 40}
+    votes = as_battles(table, by=("rater", "anony", "note"))
+    for source in (table, votes):
+        for only in ({"rater": 5}, {"rater": "5"}, {"rater": 6}, {"anony": True}, {"anony": "true"}, {"note": None}):
+            assert len(as_battles(source, only=only)) == 40, only
+        with pytest.raises(BadInput, match="has rater '7'"):
+            as_battles(source, only={"rater": 7})
+
+
+@pytest.mark.parametrize("field", ["model_a", "lang"])
+def test_half_characters_are_refused(field):
+    table = {"model_a": ["x"], "model_b": ["y"], "winner": ["tie"], "lang": ["en"]} | {field: ["\ud800"]}
+    for read in (as_battles, Battles.from_columns):
+        with pytest.raises(BadInput, match=f"row 1, {field}: .*half") as caught:
+            read(table, by=("lang",))
+        assert str(caught.value).encode()
+
+
+@pytest.mark.parametrize("weight", [1e-16, 1e16, 1e300, 5e-324])
+def test_weights_that_dwarf_all_others(weight):
+    with pytest.raises(
+        BadInput, match=r"row 2, weight: a weight must lie between 1e-15 and 1e\+15 where the median is 1"
+    ):
+        as_battles(TABLE | {"weight": [1.0, weight, *[1.0] * 78]})
+    with pytest.raises(BadInput, match=r"row 1, weight: a weight must lie between .* 1e[-+]"):
+        as_battles(TABLE | {"weight": [1e120 if weight > 1 else 1e-120] * 80})
+    assert len(as_battles(TABLE | {"weight": [1e-9, 1e9, *[1e-3] * 78]})) == 80
+    assert len(Battles.from_columns({"model_a": [], "model_b": [], "winner": [], "weight": []})) == 0
+
+
+def test_passed_over_rows_belong_to_the_whole():
+    table = {name: [*values, values[0]] for name, values in ANNOTATIONS.items()} | {"annotator": ["one"] * 4}
+    table["preference"], table["generator_2"] = [1.25, 2, None, 1.5], ["m", "m", "m", "base"]
+    votes = as_battles(table, by=("instruction",))
+    assert votes.passed_over == {"baseline against itself": 1}
+    assert of_kind(votes, "human")[1] == {"evaluator_kind judge": 3}
+    assert of_kind(votes, "judge")[0].passed_over == {}
+    assert as_battles(votes, only={"instruction": "p"}).passed_over == {}

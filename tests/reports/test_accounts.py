@@ -96,7 +96,7 @@ def test_a_chosen_tie_model_shows_its_losses_and_is_exploratory(votes_columns):
 
 def test_both_bad_as_ties_is_compared_with_the_board_without_controls(controlled_ranking):
     board = controlled_ranking.whole
-    other = board.fit["ratings_with_both_bad_as_tie"]
+    other = board.raw.fit["ratings_with_both_bad_as_tie"]
     moved = max(board.raw.models, key=lambda row: abs(other[row.name] - row.rating))
     text = " ".join(words(accounts.account(board)))
     assert f"from {moved.rating:.0f} to {other[moved.name]:.0f}" in text

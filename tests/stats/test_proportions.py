@@ -62,3 +62,12 @@ def test_missing_values_are_left_out_and_none_is_no_evidence():
         proportion([np.nan])
     with pytest.raises(BadInput, match="between 0 and 1"):
         proportion([2.0])
+
+
+def test_a_weight_is_that_much_of_a_vote():
+    values, groups = [1, 0, 1, 1, 0.5], [0, 0, 1, 2, 2]
+    one = proportion(values, groups)
+    assert proportion(values, groups, weights=[7] * 5) == one
+    halves = proportion(values * 2, groups * 2, weights=[0.5] * 10)
+    assert (halves.estimate, halves.lower, halves.upper) == pytest.approx((one.estimate, one.lower, one.upper))
+    assert proportion([1, 0], weights=[3, 1]).estimate == 0.75

@@ -4,7 +4,7 @@ Read `read_prompts` (what is asked) first, then `read_battles` (who won). `Plan`
 """
 
 from fairtrial.formats.battles import file_shape, read_battles
-from fairtrial.formats.coding import Kind, Loaded, Want, count_at, length
+from fairtrial.formats.coding import Kind, Loaded, Want, count_at, length, text_of
 from fairtrial.formats.plans import Plan
 from fairtrial.formats.prompts import read_prompts
 from fairtrial.formats.shapes import Shape, shape_of
@@ -21,4 +21,5 @@ __all__ = [
     "read_battles",
     "read_prompts",
     "shape_of",
+    "text_of",
 ]

@@ -23,7 +23,7 @@ Planned = Callable[[Sequence[str], bool], Plan]
 
 
 def read_battles(
-    path: str | Path, *, control: Sequence[str] = (), by: Sequence[str] = (), only: Mapping[str, str] | None = None
+    path: str | Path, *, control: Sequence[str] = (), by: Sequence[str] = (), only: Mapping[str, object] | None = None
 ) -> Battles:
     """Votes of a battle file as columns.
 
@@ -34,7 +34,7 @@ def read_battles(
         control: Features to keep (see `Battles.from_columns`), from ``feature_NAME_a`` and ``feature_NAME_b`` or from
             where a recognised shape has them.
         by: Columns to keep as labels.
-        only: Column to a value: rows where the column's text is another are passed over.
+        only: Column to a value, compared as text: rows where the column has another are passed over.
 
     Raises:
         BadInput: A missing, empty or broken file, a wrong encoding, a missing column, an unknown label, a grade that

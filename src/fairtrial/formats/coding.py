@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fairtrial.core import BadInput
-from fairtrial.stats._columns import Coded, Column
+from fairtrial.stats import Coded, Column
 
 MAX_VOTES = 200_000_000
 """Most votes read from one file: their columns take some 5 GB."""

@@ -119,7 +119,8 @@ def text_lines(path: Path) -> Iterator[str]:
     """Lines of UTF-8 text, each with its line feed (the last one perhaps without); a byte-order mark is dropped.
 
     Raises:
-        BadInput: A line that is not UTF-8 (its number, the byte's offset in the file, the likely encoding) or too long.
+        BadInput: A line that is not UTF-8 (its number, the byte's offset in the file, the likely encoding), holds a
+            NUL byte, or is too long.
     """
     offset = 0
     for number, raw in enumerate(_byte_lines(path), 1):
@@ -130,7 +131,12 @@ def text_lines(path: Path) -> Iterator[str]:
             start = offset + error.start + len(raw) - len(line)
             raise _not_utf8(path, number, start, raw) from error
         if "\0" in text:
-            raise _not_utf8(path, number, offset + raw.index(0), raw)
+            start = offset + raw.index(0)
+            raise (
+                _not_utf8(path, number, start, raw)
+                if raw.count(0) >= max(3, len(raw) / 4)
+                else _nul(path, number, start)
+            )
         offset += len(raw)
         yield text
 
@@ -141,6 +147,14 @@ def _not_utf8(path: Path, line: int, byte: int, raw: bytes) -> BadInput:
         f"the file is not UTF-8 text: line {line}, byte {byte} of the file; it looks like {encoding}.",
         where=str(path),
         next_step=f"Convert it, for example: iconv -f {encoding} -t UTF-8 '{path.name}' > new{path.suffix}",
+    )
+
+
+def _nul(path: Path, line: int, byte: int) -> BadInput:
+    return BadInput(
+        f"the file holds a NUL byte, which is no text: line {line}, byte {byte} of the file.",
+        where=str(path),
+        next_step="Take it out, or write the file again.",
     )
 
 

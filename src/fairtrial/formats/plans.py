@@ -10,13 +10,12 @@ from fairtrial.core import BadInput, nearest
 from fairtrial.formats.coding import Kind, Loaded, Want, text_of
 from fairtrial.formats.shapes import Pair, Shape, shape_of
 from fairtrial.formats.verdicts import LABELS, Verdicts
-from fairtrial.stats._arrays import IntArray
-from fairtrial.stats._columns import RELATIVE, Coded, Column, Place, features_of
-from fairtrial.stats.battles import POSITION, REQUIRED, Battles
+from fairtrial.stats import POSITION, RELATIVE, REQUIRED, Battles, Coded, Column, IntArray, Place, features_of
 
 SHOWN = 10
 """Most values or names listed in an error."""
-_KINDS = {"question_id": Kind.GROUP, "rater": Kind.GROUP, "grade": Kind.NUMBER, "weight": Kind.NUMBER}
+_GROUPS, _NUMBERS = ("question_id", "rater", "battle_id"), ("grade", "weight")
+_KINDS = dict.fromkeys(_GROUPS, Kind.GROUP) | dict.fromkeys(_NUMBERS, Kind.NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class Plan:
         *,
         control: Sequence[str] = (),
         by: Sequence[str] = (),
-        only: Mapping[str, str] | None = None,
+        only: Mapping[str, object] | None = None,
         where: str = "battles",
         late: bool = False,
     ) -> "Plan":
@@ -60,7 +59,7 @@ class Plan:
             names: The columns there are.
             control: Features that will be controlled for.
             by: Columns by which boards will be split.
-            only: Column to the value, as text, that rows are kept for.
+            only: Column to the value that rows are kept for; compared as text.
             where: Name of the source, for errors.
             late: Columns may turn up that `names` lacks, so ours are looked for all the same.
 
@@ -85,7 +84,7 @@ class Plan:
             columns=columns,
             features=dict(_feature(name, shape, names, where) for name in control if name != POSITION),
             by={name: finder.find(name, "split by") for name in by},
-            only={name: (finder.find(name, "select by"), value) for name, value in (only or {}).items()},
+            only={name: (finder.find(name, "select by"), text_of(value)) for name, value in (only or {}).items()},
             judges=Want(shape.judges, Kind.LABEL) if shape.judges in names else None,
             names=names,
         )
@@ -129,7 +128,12 @@ class Plan:
         labels = {name: self._label(name, want, ours, columns) for name, want in self.by.items()}
         try:
             found = Battles.from_columns(
-                ours | labels, control=control, by=tuple(self.by), where=self.where, rows=place.rows
+                ours | labels,
+                control=control,
+                by=tuple(self.by),
+                where=self.where,
+                rows=place.rows,
+                ballot=source if verdicts.weight is not None else None,
             )
             return replace(found, passed_over={"baseline against itself": itself}) if itself else found
         except BadInput as error:
@@ -207,7 +211,7 @@ class _Finder:
         raise BadInput(
             f"there is no column '{name}' to {use}; columns found: {_listed(self.names)}.",
             where=self.where,
-            next_step=nearest(name, self.names),
+            next_step=nearest(str(name), self.names),
         )
 
 

@@ -5,6 +5,7 @@ the row and the words.
 """
 
 import codecs
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,12 +17,14 @@ import msgspec
 
 from fairtrial.formats.coding import Doubt, Kind, Loaded, Reading, Want
 from fairtrial.formats.lines import MAX_ROW, file_blocks
-from fairtrial.stats.battles import REQUIRED
+from fairtrial.formats.rows import unique_keys
+from fairtrial.stats import REQUIRED
 
 Decode = Callable[[bytes], list[Any]]
 SNIFFED = 1000
 """Rows at the start whose keys tell the shape."""
-_BETWEEN = re.compile(rb"\}\s*,\s*\{")
+_BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
+_SPACE = b" \t\r\n"
 _NEAR = 2**13
 """Bytes before the end of a block that are searched first for the end of an element."""
 _TRIES = 25
@@ -53,7 +56,7 @@ def read(path: Path, columns: Sequence[str], wants: Sequence[Want]) -> Loaded:
     """The wanted keys; of those not among the known `columns` only such as turn up.
 
     Raises:
-        Doubt: Broken JSON, a row that is no object, no UTF-8, a row too long.
+        Doubt: Broken JSON, a row that is no object or has a wanted key twice, no UTF-8, a row too long.
         BadInput: A damaged or incredible gzip file, or too many votes.
     """
     decode = _Rows(path, columns, wants)
@@ -74,6 +77,8 @@ class _Rows:
         for want in wants:  # the narrowest type of all uses
             if kinds.get(want.column) != _TYPES[Kind.LABEL]:
                 kinds[want.column] = _TYPES.get(want.kind, Any)
+        self._lines = _by_line(path)
+        self._keys = {name: [b"%b:" % key for key in _spellings(name)] for name in kinds}
         self._usual = _decoder(self._row(kinds), path)
         self._any = _decoder(self._row(dict.fromkeys(kinds, Any)), path)
         self.plain = True
@@ -96,7 +101,22 @@ class _Rows:
         else:
             self.plain = True
         self._no_late = self._lack_late(rows)
+        if self._may_repeat(text, len(rows)):
+            self._check_keys(text)
         return rows
+
+    def _may_repeat(self, text: bytes, rows: int) -> bool:
+        """Whether a wanted key may stand twice in a row: it, or one in a nested object, is there too often."""
+        names = (name for name in self._keys if not (self._no_late and name in self._late))
+        return b'" :' in text or any(sum(map(text.count, self._keys[name])) > rows for name in names)
+
+    def _check_keys(self, text: bytes) -> None:
+        """Doubt objects with a key that stands twice; the decoder takes the last of them."""
+        try:
+            for part in filter(None, map(bytes.strip, text.split(b"\n"))) if self._lines else (b"[%b]" % text,):
+                json.loads(part, object_pairs_hook=unique_keys)
+        except ValueError as error:
+            raise Doubt(f"{error}") from error
 
     def _lack_late(self, rows: list[Any]) -> bool:
         """Whether no row has anything in a column that was not known; usual, so asked of all columns at once."""
@@ -107,6 +127,11 @@ class _Rows:
             return set(map(attrgetter(*self._late.values()), rows)) <= {empty}
         except TypeError:  # a list or an object, so there is something
             return False
+
+
+def _spellings(name: str) -> set[bytes]:
+    """A key as JSON usually has it: its letters as they are, or escaped."""
+    return {json.dumps(name, ensure_ascii=ascii_).encode(errors="replace") for ascii_ in (True, False)}
 
 
 def _by_line(path: Path) -> bool:
@@ -165,7 +190,7 @@ def _elements(path: Path, decode: Decode) -> Iterator[list[Any]]:
     list, then the place is between two elements: inside a string or a nested value, a bracket would be open.
     """
     blocks = _blocks(path)
-    text = next(blocks, b"").lstrip()
+    text = next(blocks, b"").lstrip(_SPACE)
     if not text.startswith(b"["):
         raise Doubt("it is no list")
     text = text[1:]
@@ -184,7 +209,7 @@ def _elements(path: Path, decode: Decode) -> Iterator[list[Any]]:
             text = text[start:]
             break
         _within(text)
-    text = text.rstrip()
+    text = text.rstrip(_SPACE)
     if not text.endswith(b"]"):
         raise Doubt("it is cut off")
     yield decode(text[:-1])

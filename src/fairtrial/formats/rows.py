@@ -8,14 +8,14 @@ import csv
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from fairtrial.core import BadInput
 from fairtrial.formats.lines import MAX_FILE, MAX_ROW, check_file, file_blocks, text_lines, too_long
 
-_SPACE = re.compile(r"\s*")
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 Row = dict[str, Any]
 NumberedRow = tuple[int, Row]
@@ -78,7 +78,20 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's keys and values.
+
+    Raises:
+        ValueError: A key that stands twice, of which JSON readers would silently take one.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!a} stands twice in one object")
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=unique_keys)
 
 
 def _decode(path: Path, row: int, text: str, start: int = 0) -> tuple[Row, int]:
@@ -128,22 +141,40 @@ def _json_list(path: Path) -> Iterator[NumberedRow]:
         )
     position = _after_space(text, position + 1)
     row = 0
-    while text[position : position + 1] != "]":
+    more = text[position : position + 1] != "]"
+    while more:
         row += 1
         value, position = _decode(path, row, text, position)
         yield row, value
         position = _after_space(text, position)
         mark = text[position : position + 1]
-        if mark == ",":
-            position = _after_space(text, position + 1)
-        elif mark != "]":
-            line = text.count("\n", 0, position) + 1
-            column = position - text.rfind("\n", 0, position)
+        more = mark == ","
+        if not more and mark != "]":
             raise BadInput(
-                f"not valid JSON at line {line}, column {column}: ',' or ']' expected.",
+                f"not valid JSON at {_spot(text, position)}: ',' or ']' expected.",
                 where=place(path, row),
                 next_step="Correct the end of this row; the file may be cut off.",
             )
+        comma = position
+        position = _after_space(text, position + 1) if more else position
+        if more and text[position : position + 1] == "]":
+            raise BadInput(
+                f"not valid JSON at {_spot(text, comma)}: no row follows the comma.",
+                where=place(path, row),
+                next_step="Take the comma out; the file may be cut off.",
+            )
+    end = _after_space(text, position + 1)
+    if end < len(text):
+        raise BadInput(
+            f"not valid JSON at {_spot(text, end)}: something follows the list.",
+            where=place(path),
+            next_step="Keep one list to a file; join two by writing the rows of both between one pair of [ ].",
+        )
+
+
+def _spot(text: str, position: int) -> str:
+    column = position - text.rfind("\n", 0, position)
+    return f"line {text.count(chr(10), 0, position) + 1}, column {column}"
 
 
 def _after_space(text: str, position: int) -> int:
@@ -175,9 +206,15 @@ def _delimited(path: Path, delimiter: str) -> Iterator[NumberedRow]:
     except csv.Error as error:
         if "field larger" in str(error):
             raise too_long(path, f"row {row + 1}") from error
+        if "new-line character" in str(error):
+            raise BadInput(
+                f"its line ends are bare carriage returns, from line {reader.line_num} on.",
+                where=place(path, row + 1 if names else None),
+                next_step="Save the table with normal line ends (LF, or CR and LF).",
+            ) from error
         raise BadInput(
             f"broken table at line {reader.line_num}: {error}.",
-            where=place(path, row + 1 if names else 0),
+            where=place(path, row + 1 if names else None),
             next_step='Double quotation marks inside quoted cells ("").',
         ) from error
 
@@ -204,6 +241,37 @@ def header(path: Path, cells: list[str], delimiter: str) -> list[str]:
     return names
 
 
+def top_names(schema: Sequence[tuple[str, int | None]]) -> list[str]:
+    """Names of a Parquet file's columns from its schema: every node's name and number of children, depth first."""
+    if not schema:
+        return []
+    names, open_ = [], [schema[0][1] or 0]
+    for name, children in schema[1:]:
+        while len(open_) > 1 and not open_[-1]:
+            open_.pop()
+        open_[-1] -= 1
+        if len(open_) == 1:
+            names.append(name)
+        if children:
+            open_.append(children)
+    return names
+
+
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse a table with two columns of one name.
+
+    Raises:
+        BadInput: Naming them.
+    """
+    if len(set(names)) < len(names):
+        double = sorted({name for name in names if names.count(name) > 1})
+        raise BadInput(
+            f"the file has two columns of the same name: {', '.join(double)}.",
+            where=str(path),
+            next_step="Rename one of them, or leave it out.",
+        )
+
+
 def _parquet(path: Path) -> Iterator[NumberedRow]:
     import duckdb
 
@@ -226,6 +294,8 @@ def _parquet(path: Path) -> Iterator[NumberedRow]:
                         where=str(path),
                         next_step="Split it into smaller files.",
                     )
+                schema = database.execute("SELECT name, num_children FROM parquet_schema(?)", [str(plain)]).fetchall()
+                check_names(path, top_names(schema))
                 table = database.execute("SELECT * FROM read_parquet(?)", [str(plain)])
                 names = [column[0] for column in table.description or ()]
                 row = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fairtrial.formats.coding import Kind, Want
 from fairtrial.formats.verdicts import LEFT_RIGHT, BothOrders, Flags, Named, Preference, Reading
-from fairtrial.stats.battles import OPTIONAL, REQUIRED
+from fairtrial.stats import OPTIONAL, REQUIRED
 
 Pair = tuple[Want, Want]
 """Where a feature of A and of B is read."""

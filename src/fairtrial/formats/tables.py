@@ -16,7 +16,8 @@ import numpy as np
 from fairtrial.core import BadInput
 from fairtrial.formats.coding import MAX_VOTES, Doubt, Kind, Loaded, Want, count_at, too_many
 from fairtrial.formats.lines import MAX_ROW, file_blocks
-from fairtrial.stats._columns import Coded, Column
+from fairtrial.formats.rows import check_names, top_names
+from fairtrial.stats import Coded, Column
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +33,7 @@ def parquet(path: Path) -> "Iterator[Table]":
     """Open a Parquet file, also gzipped.
 
     Raises:
-        BadInput: No readable Parquet file, or too many votes; also while the table is read.
+        BadInput: No readable Parquet file, two columns of one name, or too many votes; also while the table is read.
     """
     import duckdb
 
@@ -50,6 +51,8 @@ def parquet(path: Path) -> "Iterator[Table]":
                 votes = int((size.fetchone() or (0,))[0] or 0)
                 if votes > MAX_VOTES:
                     raise too_many(str(path))
+                schema = database.execute(f"SELECT name, num_children FROM parquet_schema('{plain}')")  # noqa: S608
+                check_names(path, top_names(schema.fetchall()))
                 head = database.execute(f"SELECT * FROM {source} LIMIT 0").description or ()  # noqa: S608
                 yield Table(database, source, str(path), {str(c[0]): str(c[1]) for c in head}, votes)
         except duckdb.OutOfMemoryException as error:

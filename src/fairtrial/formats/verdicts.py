@@ -11,11 +11,12 @@ import numpy as np
 
 from fairtrial.core import BadInput
 from fairtrial.formats.coding import Kind, Want
-from fairtrial.stats._arrays import FloatArray, IntArray
-from fairtrial.stats._columns import Coded, Column, Place, label_codes, numbers
+from fairtrial.stats import Coded, Column, FloatArray, IntArray, Place, label_codes, numbers
 
 Load = Callable[[Want], Column]
 
+NEAR = 1e-9
+"""Preferences that are closer to an end of the scale are no softer than it."""
 LABELS = ("model_a", "model_b", "tie", "tie (bothbad)", "invalid")
 """The winners that are given out, by code."""
 _A, _B, _TIE, _BAD, _INVALID = range(len(LABELS))
@@ -71,7 +72,8 @@ class Preference:
 
     1.5 is a tie, and so is 0, as the oldest annotators write it; an empty field is ``invalid`` (an answer that could
     not be read). A number p between is a soft preference: two votes on the same prompt, for A with weight 2 - p and for
-    B with weight p - 1, so that B's win rate is the mean of p - 1, as AlpacaEval counts it.
+    B with weight p - 1, so that B's win rate is the mean of p - 1, as AlpacaEval counts it. A number that is closer to
+    1 or 2 than `NEAR` counts as 1 or 2: no vote weighs next to nothing.
     """
 
     column: str
@@ -96,6 +98,7 @@ class Preference:
                 f"a preference is a number from 1 (A is better) to 2 (B is better), or 0 for a tie, not {p[row]:g}.",
                 where=place.at(row, self.column),
             )
+        p = np.where(np.abs(p - np.round(p)) < NEAR, np.round(p), p)
         code = np.select([np.isnan(p), (p == 0) | (p == 1.5), p == 1, p == 2], [_INVALID, _TIE, _A, _B], default=-1)
         soft = code == -1
         source = np.repeat(np.arange(len(p)), 1 + soft)

@@ -5,13 +5,14 @@ from fairtrial.ranking.face import board_json
 from fairtrial.ranking.live import LiveBoard
 from fairtrial.ranking.scores import SCORE_MARGIN, score_board
 from fairtrial.ranking.sources import as_battles
-from fairtrial.ranking.win_rates import WinRate, win_rates
+from fairtrial.ranking.win_rates import WinRate, WinRates, win_rates
 
 __all__ = [
     "RATING_MARGIN",
     "SCORE_MARGIN",
     "LiveBoard",
     "WinRate",
+    "WinRates",
     "as_battles",
     "board_json",
     "rank",

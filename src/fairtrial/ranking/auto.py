@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.stats import TIE, TIE_MODELS, Battles, Comparisons, Ties, connectivity, fit, tie_weight_bounded
+from fairtrial.stats import (
+    TIE,
+    TIE_MODELS,
+    Battles,
+    BradleyTerry,
+    Comparisons,
+    Ties,
+    connectivity,
+    fit,
+    tie_weight_bounded,
+)
 from fairtrial.stats._arrays import BoolArray, FloatArray
 
 AUTO = "auto"
@@ -26,7 +36,7 @@ def choose_ties(votes: Battles, *, seed: int) -> tuple[Ties, dict[str, Any]]:
         seed: Seed of the folds.
 
     Returns:
-        The model, and the losses for the board's `fit`; Davidson's where no fold could be fitted.
+        The model, and the losses for the board's `fit`; Davidson's where no fold could be fitted by all of them.
     """
     total = dict.fromkeys(TIE_MODELS, 0.0)
     held_out, weight = 0, 0.0
@@ -35,10 +45,14 @@ def choose_ties(votes: Battles, *, seed: int) -> tuple[Ties, dict[str, Any]]:
         cells = fitted.cells()
         if not len(tested) or not _all_models_fit(cells):
             continue
+        comparisons = Comparisons.of(fitted)
+        fits = {ties: fit(comparisons, ties=ties) for ties in TIE_MODELS}
+        if not all(found.converged for found in fits.values()):
+            continue
         held_out += len(tested)
         weight += float(tested.vote_weights().sum())
-        for ties in TIE_MODELS:
-            total[ties] += float(_losses(fitted, tested, ties) @ tested.vote_weights())
+        for ties, found in fits.items():
+            total[ties] += float(_losses(found, fitted, tested, ties) @ tested.vote_weights())
     if not held_out:
         word = "too few votes to hold any out; Davidson's model is taken"
         return "davidson", {"ties_auto": {"loss": None, "votes": 0, "note": word}}
@@ -69,9 +83,8 @@ def _all_models_fit(cells: FloatArray) -> bool:
     )
 
 
-def _losses(fitted: Battles, tested: Battles, ties: Ties) -> FloatArray:
+def _losses(found: BradleyTerry, fitted: Battles, tested: Battles, ties: Ties) -> FloatArray:
     """(n,) log-loss of each held-out vote."""
-    found = fit(Comparisons.of(fitted), ties=ties)
     d = found.gap[tested.a, tested.b]
     outcome = tested.outcome.astype(np.int64)
     if ties != "half":

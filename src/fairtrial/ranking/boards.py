@@ -1,5 +1,7 @@
 """Votes to a board: read, select, count what is left out, rate, state the scope. Read `rank` first."""
 
+import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +11,7 @@ import numpy as np
 from fairtrial.core import BadInput, Board, NoConclusion, nearest
 from fairtrial.core.flow import EvidenceKind
 from fairtrial.ranking.auto import AUTO, choose_ties
-from fairtrial.ranking.method import Method, default_clusters
+from fairtrial.ranking.method import LEAST_DRAWS, MOST_DRAWS, Method, default_clusters, listed
 from fairtrial.ranking.ratings import CENTRE, SCALE, rate
 from fairtrial.ranking.rows import difference_rows, model_rows, snapshot, win_counts
 from fairtrial.ranking.scope import scope
@@ -18,6 +20,7 @@ from fairtrial.stats import (
     BOTH_BAD,
     KINDS,
     TIE,
+    TIE_MODELS,
     Battles,
     Ties,
     connectivity,
@@ -49,14 +52,15 @@ def rank(
 
     Ratings are Bradley-Terry strengths (`stats.bradley_terry`), intervals cluster-robust (`stats.sandwich`), rank sets,
     tiers and differences simultaneous over all pairs (`stats.simultaneous`). "Both bad" is no tie: it is left out and
-    counted, and `fit` also gives the ratings with it counted as a tie.
+    counted, and `fit` also gives the ratings with it counted as a tie. Of a controlled board `raw` gives them; a graded
+    board has none, for "both bad" has no place among the grades.
 
     Args:
         battles: A path (CSV, TSV, JSONL, JSON, Parquet), a dict of columns, a data frame, an Arrow table, or `Battles`.
         evidence: Kind of the votes; votes of other kinds are left out and counted. None: people's where there are any,
             else scorers', else judges'.
         ties: ``davidson``, ``half`` (half wins), ``rao-kupper``, or ``auto``: whichever predicts best, exploratory.
-        graded: Use grades (−2 … 2) by a cumulative-link model; then `ties` is beside the point.
+        graded: Use grades (−2 … 2) by a cumulative-link model; then `ties` is beside the point, and ``auto`` an error.
         control: Features whose effect is taken out (NAME needs ``feature_NAME_a`` and ``feature_NAME_b``;
             ``relative:NAME`` divides the difference by the sum), and ``position`` for the first-position effect. The
             board without them is `Board.raw`.
@@ -72,17 +76,21 @@ def rank(
         BadInput: A bad file, label or option.
         NoConclusion: No vote to rank by; a control that predicts every vote.
     """
-    check_options(evidence, alpha)
-    if ties != AUTO:
-        known_ties(ties)
-    control = tuple(dict.fromkeys(control))
+    check_options(evidence, alpha, ties=ties, margin=margin, draws=draws, seed=seed)
+    if graded and ties == AUTO:
+        raise BadInput(
+            "grades have their own model of ties, so there is none to choose.",
+            where="ties",
+            next_step="Leave out 'auto', or rank without grades.",
+        )
+    control = tuple(dict.fromkeys(listed(control, "control")))
     votes = as_battles(battles, control=control, only=where or {})
     return rank_votes(
         votes,
         evidence=evidence or headline_kind(votes),
         ties=ties,
         method=Method(graded=graded, control=control, alpha=alpha, draws=draws, seed=seed),
-        cluster=cluster,
+        cluster=None if cluster is None else listed(cluster, "cluster"),
         margin=margin,
         view=view or ({"category": "all"} | dict(where or {})),
     )
@@ -91,19 +99,23 @@ def rank(
 def rank_by(battles: Any, by: str, *, where: Mapping[str, str] | None = None, **options: Any) -> tuple[Board, ...]:
     """The board of all votes, then one for each value of a column (a category, a language, a group of raters).
 
-    Each board stands on its own: the error probability `alpha` holds for each, not for all of them together.
+    Each board stands on its own: the error probability `alpha` holds for each, not for all of them together. Which kind
+    of evidence leads is decided once, by all the votes.
 
     Args:
         battles: As for `rank`.
         by: The column.
         where: As for `rank`.
-        options: The other options of `rank`.
+        options: The other options of `rank`, except `view`.
 
     Raises:
         BadInput: As `rank`; more than 50 different values.
-        NoConclusion: No vote to rank by at all. A value without decided votes gives an empty board that says so.
+        NoConclusion: No vote to rank by at all. A value without decided votes, or whose votes cannot be controlled or
+            graded as asked, gives an empty board that says so.
     """
-    control = tuple(dict.fromkeys(options.get("control", ())))
+    if "view" in options:
+        raise BadInput("each of the boards has a view of its own.", where="view", next_step="Leave out 'view'.")
+    control = tuple(dict.fromkeys(listed(options.get("control", ()), "control")))
     votes = as_battles(battles, control=control, by=(by,), only=where or {})
     labels = votes.labels[by]
     if len(labels.names) > MOST_BOARDS:
@@ -112,13 +124,17 @@ def rank_by(battles: Any, by: str, *, where: Mapping[str, str] | None = None, **
             where="by",
             next_step="Split by a column with fewer values, such as category or language.",
         )
-    boards = [rank(votes, **options)]
+    check_options(options.get("evidence"), options.get("alpha", 0.05))
+    options["evidence"] = options.get("evidence") or headline_kind(votes)
+    boards = [rank(votes, **options, view={"category": "all"} | dict(where or {}))]
     for code, name in enumerate(labels.names):
         view = {by: name} | dict(where or {})
         try:
             boards.append(rank(votes.take(labels.codes == code).active(), **options, view=view))
-        except NoConclusion as nothing:
-            boards.append(_empty(boards[0], view, nothing))
+        except (BadInput, NoConclusion) as refused:
+            if isinstance(refused, BadInput) and refused.where not in ("control", "graded"):
+                raise
+            boards.append(_empty(boards[0], view, refused))
     return tuple(boards)
 
 
@@ -137,18 +153,17 @@ def rank_votes(
     view: dict[str, str],
 ) -> Board:
     """A board from votes already read; see `rank` for the arguments."""
-    chosen, excluded = of_kind(votes, evidence)
-    excluded |= dict(votes.passed_over) | chosen.excluded()
+    chosen, excluded = selected(votes, evidence)
     decided = chosen.decided()
     if not len(decided):
-        raise _nothing_to_rank(len(votes), excluded)
+        raise _nothing_to_rank(votes.ballots(), excluded)
     sampled = default_clusters(decided, evidence) if cluster is None else tuple(cluster)
     choice: dict[str, Any] = {}
     known: Ties
-    if ties == AUTO and not method.graded:
+    if ties == AUTO:
         known, choice = choose_ties(decided, seed=method.seed)
-    else:  # grades have a model of their own
-        known = "davidson" if ties == AUTO else known_ties(ties)
+    else:
+        known = known_ties(ties)
     method = replace(method, ties=known, cluster=sampled)
     ratings = rate(decided, method)
     where, words = scope(decided, evidence)
@@ -162,7 +177,7 @@ def rank_votes(
         differences=difference_rows(
             decided.names, ratings.order, ratings.pairs, ratings.items, unit="rating", margin=margin
         ),
-        fit=ratings.fit | choice | ({} if method.graded else _with_both_bad(chosen, known)),
+        fit=ratings.fit | choice | ({} if method.graded or method.control else _with_both_bad(chosen, known)),
         controls=ratings.controls,
         refusals=(*ratings.refusals, *words, *_alike(decided.names)),
         excluded=excluded,
@@ -176,12 +191,49 @@ def rank_votes(
     return replace(board, raw=raw)
 
 
-def check_options(evidence: str | None, alpha: float) -> None:
-    """Refuse an unknown kind of evidence and an error probability outside 0 … 1."""
+def selected(votes: Battles, evidence: EvidenceKind) -> tuple[Battles, dict[str, int]]:
+    """The votes of one kind of evidence, and by reason how many there are that say nothing or are of other kinds."""
+    chosen, others = of_kind(votes, evidence)
+    return chosen, others | dict(votes.passed_over) | chosen.excluded()
+
+
+def check_options(
+    evidence: str | None,
+    alpha: float,
+    *,
+    ties: str = "davidson",
+    margin: float = 0.0,
+    draws: int = 4000,
+    seed: int = 0,
+) -> None:
+    """Refuse options that no board can be made with.
+
+    Raises:
+        BadInput: An unknown kind of evidence or tie model, an error probability outside 0 … 1, a margin that is no
+            finite number from 0, draws outside 100 … 1,000,000, a negative seed; names the option.
+    """
     if evidence is not None and evidence not in KINDS:
         raise BadInput(f"unknown kind of evidence '{evidence}'.", where="evidence", next_step=nearest(evidence, KINDS))
-    if not 0 < alpha < 1:
-        raise BadInput(f"alpha must lie between 0 and 1, not {alpha}.", where="alpha")
+    if not _is_number(alpha) or not 0 < alpha < 1:
+        raise BadInput(f"alpha must lie between 0 and 1, not {alpha!r}.", where="alpha")
+    if not isinstance(ties, str):
+        raise BadInput(f"a tie model is named by text, not {ties!r}.", where="ties")
+    if ties not in (known := (*TIE_MODELS, AUTO)):
+        raise BadInput(f"unknown tie model '{ties}'.", where="ties", next_step=nearest(ties, known))
+    if not _is_number(margin) or margin < 0:
+        raise BadInput(f"the margin must be 0 or more, not {margin!r}.", where="margin")
+    if not _is_whole(draws) or not LEAST_DRAWS <= draws <= MOST_DRAWS:
+        raise BadInput(f"draws must be a whole number, {LEAST_DRAWS} to {MOST_DRAWS:,}, not {draws!r}.", where="draws")
+    if not _is_whole(seed) or seed < 0:
+        raise BadInput(f"the seed must be a whole number, 0 or more, not {seed!r}.", where="seed")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or (isinstance(value, float | np.floating) and math.isfinite(value))
 
 
 def headline_kind(votes: Battles) -> EvidenceKind:
@@ -206,20 +258,36 @@ def _nothing_to_rank(votes: int, excluded: dict[str, int]) -> NoConclusion:
     )
 
 
-def _empty(whole: Board, view: dict[str, str], nothing: NoConclusion) -> Board:
-    return Board(evidence=whole.evidence, scope=whole.scope, view=view, models=(), refusals=(nothing.message,))
+def _empty(whole: Board, view: dict[str, str], refused: BadInput | NoConclusion) -> Board:
+    return Board(evidence=whole.evidence, scope=whole.scope, view=view, models=(), refusals=(refused.message,))
 
 
 def _alike(names: Sequence[str]) -> list[str]:
-    """A word about names that differ only in case or in spaces around them: two models, or one misspelt?"""
+    """A word about names that differ only in case, spaces or how a letter is encoded: two models, or one misspelt?"""
     seen: dict[str, list[str]] = {}
     for name in names:
-        seen.setdefault(" ".join(name.casefold().split()), []).append(name)
+        seen.setdefault(_plain(name), []).append(name)
     groups = [group for group in seen.values() if len(group) > 1]
     return [
-        f"{', '.join(map(repr, group))} are ranked as {len(group)} different models; correct the names if they are one."
+        f"{_told_apart(group)} are ranked as {len(group)} different models; correct the names if they are one."
         for group in groups
     ]
+
+
+def _told_apart(names: Sequence[str]) -> str:
+    """Names in quotes; where some look the same, with everything but plain letters written as codes."""
+    look_alike = len({_seen(name) for name in names}) < len(names)
+    return ", ".join(map(ascii if look_alike else repr, names))
+
+
+def _plain(name: str) -> str:
+    """A name without case, spaces, invisible characters and ways of encoding."""
+    return " ".join(_seen(unicodedata.normalize("NFKC", name).casefold()).split())
+
+
+def _seen(name: str) -> str:
+    """What of a name can be seen: composed, without format characters (zero-width joiners and the like)."""
+    return unicodedata.normalize("NFC", "".join(char for char in name if unicodedata.category(char) != "Cf"))
 
 
 def _with_both_bad(chosen: Battles, ties: Ties) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How ratings are made, as asked for and as printed with every board. Read `Method` first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from fairtrial.stats._arrays import IntArray
 
 BOOTSTRAP_DRAWS = 200
 """Multiplier-bootstrap draws behind every board's cross-check."""
+LEAST_DRAWS, MOST_DRAWS = 100, 1_000_000
+"""Draws behind the simultaneous critical value: fewer say little, more fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +54,22 @@ class Method:
             "alpha": self.alpha,
             "draws": self.draws,
             "seed": self.seed,
-            "votes": len(battles),
+            "votes": battles.ballots(),
             "target": "the best fit to the votes as they were paired, among raters and prompts like these",
             "groups": [],
         }
+
+
+def listed(names: Iterable[str], option: str) -> tuple[str, ...]:
+    """Names as given; one text may name several, with commas, as on the command line.
+
+    Raises:
+        BadInput: What is given holds no text; `option` says where.
+    """
+    split = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    if not all(isinstance(name, str) for name in split):
+        raise BadInput(f"names are text, not {split!r}.", where=option)
+    return tuple(split)
 
 
 def default_clusters(battles: Battles, evidence: str) -> tuple[str, ...]:

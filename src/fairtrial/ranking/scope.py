@@ -19,10 +19,10 @@ def scope(battles: Battles, evidence: EvidenceKind) -> tuple[str, list[str]]:
         evidence: Kind of evidence.
     """
     words: list[str] = []
-    prompts = _effective(battles, battles.clusters("prompt"))
-    narrow = few_prompts(prompts, words)
-    if battles.prompt is None:
+    narrow = few_prompts(effective_number(_sizes(battles, battles.clusters("prompt"))), words)
+    if battles.prompt is None or (battles.prompt_names and not any(battles.prompt_names)):
         words.append("The votes name no prompts: each counts as a prompt of its own, so intervals may be too narrow.")
+        narrow = True  # nobody knows how many there were
     panel = evidence == "human" and _few_raters(battles, words)
     if evidence == "judge":
         words.append("This is the judge's opinion: no human votes calibrate it.")
@@ -46,7 +46,12 @@ def _few_raters(battles: Battles, words: list[str]) -> bool:
         return True
     sizes = _sizes(battles, battles.rater)
     if (share := sizes.max() / sizes.sum()) > MOST:
-        words.append(f"One rater cast {share:.0%} of the votes: this is mostly one person's taste.")
+        unnamed = bool(battles.rater_names) and battles.rater_names[int(sizes.argmax())] == ""
+        words.append(
+            f"{share:.0%} of the votes name no rater: they count as one person's."
+            if unnamed
+            else f"One rater cast {share:.0%} of the votes: this is mostly one person's taste."
+        )
     raters = effective_number(sizes)
     if raters >= FEW_RATERS:
         return False
@@ -54,11 +59,6 @@ def _few_raters(battles: Battles, words: list[str]) -> bool:
     return True
 
 
-def _effective(battles: Battles, cluster: np.ndarray) -> float:
-    return effective_number(_sizes(battles, cluster))
-
-
 def _sizes(battles: Battles, cluster: np.ndarray) -> np.ndarray:
-    """(G,) weight of each cluster's votes."""
-    sizes = np.bincount(cluster, battles.weight).astype(np.float64)
-    return np.asarray(sizes[sizes > 0])
+    """(G,) weight of each cluster's votes; 0 for one without any."""
+    return np.bincount(cluster, battles.weight).astype(np.float64)

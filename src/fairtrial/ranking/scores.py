@@ -65,7 +65,7 @@ def score_board(
         BadInput: Names that repeat or don't fit the table, scores outside 0 … 1.
         NoConclusion: No score at all.
     """
-    check_options("scorer", alpha)
+    check_options("scorer", alpha, margin=margin, draws=draws, seed=seed)
     scores = _table(names, matrix)
     paired = paired_scores(scores, alpha=alpha, draws=draws, seed=seed)
     battles = implied_battles(names, scores)

@@ -11,14 +11,28 @@ import numpy as np
 
 from fairtrial.core import BadInput, nearest
 from fairtrial.core.flow import EvidenceKind
-from fairtrial.formats import Kind, Loaded, Plan, Shape, Want, count_at, file_shape, length, read_battles, shape_of
-from fairtrial.stats import KINDS, Battles
-from fairtrial.stats._columns import RELATIVE, Coded, Column
-from fairtrial.stats.battles import POSITION
+from fairtrial.formats import (
+    Kind,
+    Loaded,
+    Plan,
+    Shape,
+    Want,
+    count_at,
+    file_shape,
+    length,
+    read_battles,
+    shape_of,
+    text_of,
+)
+from fairtrial.stats import KINDS, POSITION, RELATIVE, Battles, Coded, Column, check_flat
 
 
 def as_battles(
-    source: Any, *, control: Sequence[str] = (), by: Sequence[str] = (), only: Mapping[str, str] | None = None
+    source: Any,
+    *,
+    control: Sequence[str] | None = (),
+    by: Sequence[str] | None = (),
+    only: Mapping[str, object] | None = None,
 ) -> Battles:
     """Battles from a path (CSV, TSV, JSONL, JSON, Parquet), columns, a data frame, an Arrow table, or `Battles`.
 
@@ -27,13 +41,14 @@ def as_battles(
     Args:
         source: The votes.
         control: Features to keep (see `Battles.from_columns`); `Battles` must hold them.
-        by: Columns to keep as labels; `Battles` must hold them.
-        only: Column to the value, as text, of the rows that are kept.
+        by: Columns to keep as labels; `Battles` must hold them. One name, or None, will do for `control` too.
+        only: Column to the value of the rows that are kept; compared as text.
 
     Raises:
         BadInput: Another kind of object, a feature or column that is not there, no row with the value, or bad content
             (see `Battles.from_columns` and `read_battles`).
     """
+    control, by = _several(control), _several(by)
     if isinstance(source, Battles):
         return _checked(source, control, by, only or {})
     if isinstance(source, str | Path):
@@ -58,11 +73,19 @@ def read_as(source: Any) -> str:
     return shape.name
 
 
+def _several(names: Sequence[str] | None) -> tuple[str, ...]:
+    return () if names is None else (names,) if isinstance(names, str) else tuple(map(str, names))
+
+
 def _table(source: Any) -> tuple[list[str], Callable[[str], Any]]:
     """Names of the columns, and what gives one of them."""
     if isinstance(source, Mapping):
         columns = {str(name): column for name, column in source.items()}
+        if len(columns) < len(source):
+            raise BadInput("two of the columns have the same name.", next_step="Rename one of them.")
     elif hasattr(source, "column_names") and hasattr(source, "column"):  # an Arrow table
+        if len(set(source.column_names)) < len(source.column_names):
+            raise BadInput("the table has two columns of the same name.", next_step="Rename one of them.")
         return list(source.column_names), source.column
     elif hasattr(source, "to_pydict"):
         columns = source.to_pydict()
@@ -80,6 +103,8 @@ def _table(source: Any) -> tuple[list[str], Callable[[str], Any]]:
 
 
 def _converted(column: Any, want: Want) -> Column:
+    if not hasattr(column, "__iter__") or hasattr(column, "__len__"):
+        check_flat(column, want.column, "battles")
     match want.kind:
         case Kind.LENGTH:
             return np.array([length(value) for value in _values(column)], dtype=np.float64)
@@ -137,7 +162,7 @@ def _same_length(columns: Mapping[Want, Column]) -> None:
             )
 
 
-def _checked(battles: Battles, control: Iterable[str], by: Iterable[str], only: Mapping[str, str]) -> Battles:
+def _checked(battles: Battles, control: Iterable[str], by: Iterable[str], only: Mapping[str, object]) -> Battles:
     """Battles that hold these features and labels, and the rows with the values."""
     for name in control:
         if name != POSITION and name not in battles.features:
@@ -156,9 +181,11 @@ def _checked(battles: Battles, control: Iterable[str], by: Iterable[str], only: 
             )
     for name, value in only.items():
         labels = battles.labels[name]
-        keep = np.array([text == (value or "(none)") for text in labels.names], dtype=bool)[labels.codes]
+        texts = {str(value), text_of(value)} if text_of(value) else {"(none)"}
+        texts |= {text.capitalize() for text in texts & {"true", "false"}}  # as labels write them
+        keep = np.array([text in texts for text in labels.names], dtype=bool)[labels.codes]
         if not keep.any():
-            raise BadInput(f"no vote has {name} '{value}'.", where="only", next_step=nearest(value, labels.names))
+            raise BadInput(f"no vote has {name} '{value}'.", where="only", next_step=nearest(str(value), labels.names))
         battles = battles.take(keep)
     return battles
 
@@ -172,7 +199,7 @@ def of_kind(battles: Battles, evidence: EvidenceKind) -> tuple[Battles, dict[str
         return battles, {}
     wanted = KINDS.index(evidence)
     others = {
-        f"evaluator_kind {kind}": int((battles.kind == code).sum())
+        f"evaluator_kind {kind}": battles.ballots(battles.kind == code)
         for code, kind in enumerate(KINDS)
         if code != wanted and (battles.kind == code).any()
     }

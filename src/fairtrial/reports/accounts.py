@@ -217,10 +217,10 @@ def _choice(fit: dict[str, Any]) -> list[Sentence]:
 
 
 def _both_bad(board: Board) -> list[Sentence]:
-    if "ratings_with_both_bad_as_tie" not in board.fit:
-        return []
-    other = board.fit["ratings_with_both_bad_as_tie"]
     bare = board if board.raw is None else board.raw  # these ratings are without controls
+    if "ratings_with_both_bad_as_tie" not in bare.fit:
+        return []
+    other = bare.fit["ratings_with_both_bad_as_tie"]
     rated = [row for row in bare.models if row.rating is not None and other and row.name in other]
     if not rated:
         return [sentence("made.both_bad.none")]

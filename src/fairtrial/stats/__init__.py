@@ -4,7 +4,9 @@ Votes become columns (`Battles`), columns become K x K x outcome counts, counts 
 intervals, intervals become rank sets and verdicts. Scores on the same items take the paired road instead.
 """
 
-from fairtrial.stats._columns import Coded, Column, Labels
+from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
+from fairtrial.stats._columns import Coded, Column, Labels, Place, check_flat, label_codes, numbers
+from fairtrial.stats._features import RELATIVE, features_of
 from fairtrial.stats._tails import t_reach
 from fairtrial.stats.agreement import (
     Agreement,
@@ -57,6 +59,7 @@ __all__ = [
     "OPTIONAL",
     "OUTCOMES",
     "POSITION",
+    "RELATIVE",
     "REQUIRED",
     "TIE",
     "TIE_MODELS",
@@ -64,16 +67,20 @@ __all__ = [
     "Agreement",
     "Alpha",
     "Battles",
+    "BoolArray",
     "BradleyTerry",
     "Clustered",
     "Coded",
     "Column",
     "Comparisons",
     "Connectivity",
+    "FloatArray",
+    "IntArray",
     "Kappa",
     "Labels",
     "PairIntervals",
     "PairedScores",
+    "Place",
     "Proportion",
     "RaterAgreement",
     "Running",
@@ -84,17 +91,21 @@ __all__ = [
     "all_pairs_sequence",
     "battle_units",
     "chances",
+    "check_flat",
     "clustered_covariance",
     "cohen_kappa",
     "connectivity",
     "each_against_rest",
     "effective_number",
+    "features_of",
     "few_reach",
     "fit",
     "fit_bradley_terry",
     "known_ties",
     "krippendorff_alpha",
+    "label_codes",
     "majority_at_k",
+    "numbers",
     "pair_level",
     "paired_bootstrap",
     "paired_scores",
@@ -106,6 +117,7 @@ __all__ = [
     "separated",
     "sequence_reach",
     "t_reach",
+    "tally",
     "tie_weight_bounded",
     "tiers",
     "uncertainty",

@@ -7,6 +7,7 @@ row (row 1 is the first vote) and its value.
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from fairtrial.core import BadInput, nearest
 from fairtrial.stats._arrays import FloatArray, IntArray
 
+_CUT = "Write it again; an emoji may have been cut."
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Column = Any
 """A sequence of values, an array, a pandas series, or a `Coded`."""
@@ -39,9 +41,33 @@ class Place:
     rows: Sequence[int] | None = None
     """The file's own row numbers; None: 1, 2, 3 …"""
 
+    def row(self, index: int) -> int:
+        """The number of the row of the value at `index` of a column."""
+        return self.rows[index] if self.rows is not None else index + 1
+
     def at(self, index: int, field: str) -> str:
         """Where the value at `index` of a column stands."""
-        return f"{self.name}, row {self.rows[index] if self.rows is not None else index + 1}, {field}"
+        return f"{self.name}, row {self.row(index)}, {field}"
+
+
+def check_flat(column: Column, field: str, where: str) -> None:
+    """Refuse what is no column of values: one value, a text, a table, a set.
+
+    Raises:
+        BadInput: Naming the column and what it is.
+    """
+    shape = getattr(column, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        what = f"an array of {len(shape)} dimensions"
+    elif isinstance(column, str | bytes | Mapping | AbstractSet) or not hasattr(column, "__len__"):
+        what = f"a single {type(column).__name__}"
+    else:
+        return
+    raise BadInput(
+        f"column '{field}' is {what}, not a list of values.",
+        where=where,
+        next_step="Give every column one value a vote.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +152,7 @@ def _no_name(label: object) -> tuple[str, str]:
     if missing(label):
         return "the model name is empty.", ""
     if isinstance(label, str):
-        return f"the model name {label!a} holds half a character.", "Write it again; an emoji may have been cut."
+        return f"the model name {label!a} holds half a character.", _CUT
     return f"a model name must be text, not {type(label).__name__} ({label!r}).", "Write model names as text."
 
 
@@ -162,21 +188,24 @@ def _hint(label: object, labels: Mapping[str, int]) -> str:
     return f"{hint} {known}" if hint.startswith("Did") else known
 
 
-def group_codes(column: Column, *, own: bool) -> tuple[IntArray, tuple[str, ...]]:
+def group_codes(column: Column, *, own: bool, ballot: IntArray | None = None) -> tuple[IntArray, tuple[str, ...]]:
     """Codes 0 … G−1 of a grouping column (prompt, rater), numbered in order of first appearance, and their names.
 
     Args:
         column: Labels; numbers are taken by their text.
         own: What an empty field means: a group of its own (an unnamed prompt), or, when False, one common group
             (unnamed raters may all be one person). Such groups have no name.
+        ballot: (N,) what an own group is one of, where not each vote is its own.
     """
     coded = Coded.of(column)
     codes, texts = _same_text(coded)
     count = len(texts)
     if own and (lone := _empty(coded.labels)):
         empty = np.isin(coded.codes, lone)
-        codes[empty] = count + np.arange(int(empty.sum()))
-        count += int(empty.sum())
+        each = np.arange(len(codes)) if ballot is None else ballot
+        lone_ones, codes_of = np.unique(each[empty], return_inverse=True)
+        codes[empty] = count + codes_of
+        count += len(lone_ones)
         texts += [""] * (count - len(texts))
     first = _first_rows(codes, count)
     order = np.argsort(first, kind="stable")
@@ -218,9 +247,15 @@ class Labels:
     """(N,) index into `names`."""
 
     @classmethod
-    def of(cls, column: Column) -> "Labels":
-        """Encode a column by the text of its labels."""
+    def of(cls, column: Column, field: str = "", place: Place | None = None) -> "Labels":
+        """Encode a column by the text of its labels.
+
+        Raises:
+            BadInput: Half a character; names row and column.
+        """
         coded = Coded.of(column)
+        halves = [k for k, label in enumerate(coded.labels) if isinstance(label, str) and _SURROGATE.search(label)]
+        coded.refuse(halves, field, place or Place(), lambda label: (f"{label!a} holds half a character.", _CUT))
         texts = {k: "(none)" if missing(coded.labels[k]) else str(coded.labels[k]) for k in coded.used().tolist()}
         names = tuple(sorted(set(texts.values())))
         turn = np.zeros(len(coded.labels), dtype=np.int32)
@@ -264,12 +299,32 @@ def _number(value: object) -> float:
         return math.nan
 
 
+SPREAD = 1e15
+"""How many times the median, or part of it, a weight may be: sums of 64-bit numbers hold no more beside each other."""
+LIGHTEST, HEAVIEST = 1e-100, 1e100
+"""Weights beyond could not be squared and added up."""
+
+
 def weights(column: Column, place: Place) -> FloatArray:
-    """(N,) positive weights; an empty field counts as 1."""
+    """(N,) positive weights within `SPREAD` of their median; an empty field counts as 1.
+
+    Raises:
+        BadInput: Another number, or none.
+    """
     found = np.nan_to_num(numbers(column, "weight", place), nan=1.0)
     if (found <= 0).any():
         row = int(np.argmax(found <= 0))
         raise BadInput(f"a weight must be above 0, not {found[row]:g}.", where=place.at(row, "weight"))
+    middle = float(np.median(found)) if len(found) else 1.0
+    lightest, heaviest = max(middle / SPREAD, LIGHTEST), min(middle * SPREAD, HEAVIEST)
+    if (wild := (found < lightest) | (found > heaviest)).any():
+        row = int(np.argmax(wild))
+        raise BadInput(
+            f"a weight must lie between {lightest:g} and {heaviest:g} where the median is {middle:g}, "
+            f"not be {found[row]:g}.",
+            where=place.at(row, "weight"),
+            next_step="Correct the weight, or take the row out.",
+        )
     return found
 
 
@@ -308,50 +363,3 @@ def grades(column: Column, outcome: IntArray, signs: Mapping[int, int], winners:
             next_step="Correct the row, or leave the grade empty.",
         )
     return found
-
-
-RELATIVE = "relative:"
-
-
-def difference(name: str, columns: Mapping[str, Column], place: Place) -> FloatArray:
-    """(N,) feature of A minus feature of B, from ``feature_NAME_a`` and ``feature_NAME_b``.
-
-    With ``relative:NAME`` the difference is divided by the sum, as arenas do for lengths; 0 where both are 0.
-
-    Raises:
-        BadInput: Columns that are not there; a value that is empty, NaN, infinite, or negative where relative.
-    """
-    bare = name.removeprefix(RELATIVE)
-    sides = []
-    for side in "ab":
-        field = f"feature_{bare}_{side}"
-        if field not in columns:
-            known = features_of(columns)
-            raise BadInput(
-                f"there is no column '{field}' to control for '{bare}'.",
-                where=place.name,
-                next_step=nearest(bare, known) if known else "Controls need columns feature_NAME_a and feature_NAME_b.",
-            )
-        values = numbers(columns[field], field, place)
-        wrong = ~(values >= 0) if bare != name else np.isnan(values)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise BadInput(
-                "a relative difference needs numbers from 0 up."
-                if not math.isnan(values[row])
-                else "the feature is empty or not a number.",
-                where=place.at(row, field),
-                next_step="Fill it in, leave the row out, or rank without this control.",
-            )
-        sides.append(values)
-    gap = sides[0] - sides[1]
-    if bare == name:
-        return gap
-    total = sides[0] + sides[1]
-    return np.divide(gap, total, out=np.zeros(len(gap)), where=total > 0)
-
-
-def features_of(columns: Iterable[str]) -> list[str]:
-    """Names of the features that have a column for A and one for B."""
-    names = set(columns)
-    return sorted(c[8:-2] for c in names if c.startswith("feature_") and c.endswith("_a") and f"{c[:-2]}_b" in names)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fairtrial.core import BadInput, nearest
-from fairtrial.stats import _columns
+from fairtrial.stats import _ballots, _columns, _features
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally_cells
 from fairtrial.stats._columns import Column, Labels
 
@@ -30,7 +30,7 @@ EXCLUDED = {BOTH_BAD: "both_bad", ABSTAIN: "abstain", INVALID: "invalid"}
 ORDERS = {"ab": 0, "ba": 1, "both": 2}
 KINDS = ("human", "scorer", "judge", "combined")
 REQUIRED = ("model_a", "model_b", "winner")
-OPTIONAL = ("question_id", "rater", "grade", "weight", "order", "evaluator_kind")
+OPTIONAL = ("question_id", "rater", "grade", "weight", "order", "evaluator_kind", "battle_id")
 UNGRADED = 9
 """Stands in `Battles.grade` for a vote without a grade."""
 POSITION = "position"
@@ -72,8 +72,11 @@ class Battles:
     prompt_names: tuple[str, ...] = ()
     """Name of each prompt code, for whoever adds votes later; empty for an unnamed one."""
     rater_names: tuple[str, ...] = ()
+    ballot: IntArray | None = None
+    """(N,) ballot that each vote is part of, where some are split into votes that share its weight; else None."""
     passed_over: Mapping[str, int] = field(default_factory=dict)
-    """Rows of the source that are no vote between two models, counted by reason."""
+    """Rows of the source that are no vote between two models, counted by reason; of the whole source, so `take` drops
+    them."""
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -87,21 +90,24 @@ class Battles:
         by: Sequence[str] = (),
         where: str = "battles",
         rows: Sequence[int] | None = None,
+        ballot: IntArray | None = None,
     ) -> "Battles":
         """Check and encode columns named as in a battle file.
 
         Args:
             columns: ``model_a``, ``model_b``, ``winner`` and any of ``question_id``, ``rater``, ``grade``, ``weight``,
-                ``order``, ``evaluator_kind``, ``feature_NAME_a``, ``feature_NAME_b``; others are read only if `by`
-                names them. Equal lengths.
+                ``order``, ``evaluator_kind``, ``battle_id``, ``feature_NAME_a``, ``feature_NAME_b``; others are read
+                only if `by` names them. Equal lengths. A ``battle_id`` only serves to refuse repeated ballots.
             control: Features to keep (NAME, or ``relative:NAME``); ``position`` needs no columns.
             by: Further columns to keep as labels.
             where: File name, for errors.
             rows: Row numbers for errors; None: 1, 2, 3 …
+            ballot: (N,) see `Battles.ballot`.
 
         Raises:
             BadInput: Missing column, unknown label (case and spaces count), a grade that contradicts the winner, a
-                model against itself, a bad weight or feature; names row, column and value.
+                model against itself, a bad weight or feature, a rater who votes twice on one battle in the same order;
+                names row, column and value.
         """
         for name in REQUIRED:
             if name not in columns:
@@ -128,7 +134,8 @@ class Battles:
                 where=place.at(row, "model_b"),
                 next_step="A battle needs two different models: correct the row or take it out.",
             )
-        return cls(names=names, a=a, b=b, outcome=outcome, **_optional(columns, outcome, control, by, place))
+        optional = _optional(columns, outcome, control, by, place, ballot)
+        return cls(names=names, a=a, b=b, outcome=outcome, ballot=ballot, **optional)
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, object]], *, where: str = "battles") -> "Battles":
@@ -138,9 +145,13 @@ class Battles:
         return cls.from_columns({key: [row.get(key) for row in rows] for key in keys}, where=where)
 
     def take(self, keep: BoolArray) -> "Battles":
-        """The votes where `keep` is true; all names stay, so a model may be left without votes."""
+        """The votes where `keep` is true; all names stay, so a model may be left without votes.
+
+        What was passed over belongs to the whole and is dropped.
+        """
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         changes: dict[str, Any] = {name: value[keep] for name, value in values.items() if isinstance(value, np.ndarray)}
+        changes["passed_over"] = {}
         changes["features"] = {name: value[keep] for name, value in self.features.items()}
         changes["labels"] = {name: replace(value, codes=value.codes[keep]) for name, value in self.labels.items()}
         return replace(self, **changes)
@@ -160,12 +171,14 @@ class Battles:
         return self.among(np.flatnonzero(held).tolist())
 
     def clusters(self, name: str) -> IntArray:
-        """(N,) cluster codes of ``prompt`` or ``rater``; where prompts are unknown, each vote is its own.
+        """(N,) cluster codes of ``prompt`` or ``rater``; where prompts are unknown, each ballot is its own.
 
         Raises:
             BadInput: For raters that are unknown, or another name.
         """
         if name == "prompt":
+            if self.prompt is None and self.ballot is not None:
+                return np.unique(self.ballot, return_inverse=True)[1]
             return np.arange(len(self)) if self.prompt is None else self.prompt
         if name == "rater" and self.rater is not None:
             return self.rater
@@ -183,10 +196,16 @@ class Battles:
             return np.ones(len(self), dtype=np.int8)
         return np.array([1, -1, 0, 0], dtype=np.int8)[self.order]
 
+    def ballots(self, keep: BoolArray | None = None) -> int:
+        """Number of ballots behind the votes, or behind those where `keep` is true."""
+        if self.ballot is None:
+            return len(self) if keep is None else int(keep.sum())
+        return len(np.unique(self.ballot if keep is None else self.ballot[keep]))
+
     def excluded(self) -> dict[str, int]:
-        """Number of votes that name no better answer and are no tie, by reason; reasons without votes are left out."""
-        counts = np.bincount(self.outcome, minlength=INVALID + 1)
-        return {reason: int(counts[code]) for code, reason in EXCLUDED.items() if counts[code]}
+        """Number of ballots that name no better answer and are no tie, by reason; reasons without any are left out."""
+        counts = {reason: self.ballots(self.outcome == code) for code, reason in EXCLUDED.items()}
+        return {reason: count for reason, count in counts.items() if count}
 
     def decided(self) -> "Battles":
         """The votes for A, for B, or for a tie."""
@@ -202,6 +221,8 @@ class Battles:
 
 
 def _same_length(columns: Mapping[str, Column], where: str) -> None:
+    for name, column in columns.items():
+        _columns.check_flat(column, name, where)
     want = len(columns["model_a"])
     for name, column in columns.items():
         if len(column) != want:
@@ -218,10 +239,11 @@ def _optional(
     control: Sequence[str],
     by: Sequence[str],
     place: _columns.Place,
+    ballot: IntArray | None,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "question_id" in columns:
-        found["prompt"], found["prompt_names"] = _columns.group_codes(columns["question_id"], own=True)
+        found["prompt"], found["prompt_names"] = _columns.group_codes(columns["question_id"], own=True, ballot=ballot)
     if "rater" in columns:
         found["rater"], found["rater_names"] = _columns.group_codes(columns["rater"], own=False)
     if "weight" in columns:
@@ -235,8 +257,10 @@ def _optional(
         given = _columns.grades(columns["grade"], outcome, _SIGN, columns["winner"], place)
         if not np.isnan(given).all():
             found["grade"] = np.nan_to_num(given, nan=UNGRADED).astype(np.int8)
-    found["features"] = {name: _columns.difference(name, columns, place) for name in control if name != POSITION}
-    found["labels"] = {name: Labels.of(_by_column(columns, name, place)) for name in by}
+    if "battle_id" in columns and "rater" in found:
+        _ballots.check_ballots(columns["battle_id"], found["rater"], found["rater_names"], found.get("order"), place)
+    found["features"] = {name: _features.difference(name, columns, place) for name in control if name != POSITION}
+    found["labels"] = {name: Labels.of(_by_column(columns, name, place), name, place) for name in by}
     return found
 
 

@@ -1,6 +1,7 @@
 """How far an estimate moves when one cluster of votes is left out. Read `jackknife` first."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,13 +37,12 @@ def jackknife(
     unit = 1 / np.sqrt(np.maximum(np.diag(full), 1e-300))  # covariates come in any unit
     scores, moves, hanging = scores.copy(), np.empty_like(scores), np.zeros(size, dtype=bool)
     blocks = _Blocks(votes, cluster, count, len(full))
-    all_votes = np.sum([blocks.pair_votes(part, run).sum(axis=0) for run, part in blocks], axis=0)
-    linked = all_votes > 0
+    links = _Links(votes)
     for run, part in blocks:
-        remaining = full - blocks.information(fit, part, run)
-        kept = all_votes - blocks.pair_votes(part, run) > _NOTHING * all_votes
-        for g in np.flatnonzero((kept != linked).any(axis=(1, 2))).tolist():
-            cut = _cut_off(kept[g])
+        remaining = blocks.information(fit, part, run)
+        np.subtract(full, remaining, out=remaining)
+        for g, pairs in links.broken(blocks, run, part):
+            cut = links.cut_off(pairs)
             if cut.any():
                 hanging |= cut
                 inverse = np.linalg.pinv(remaining[g] * unit[:, None] * unit, rcond=1e-9, hermitian=True)
@@ -63,12 +63,54 @@ def jackknife(
     return moves, hanging, loose
 
 
-def _cut_off(links: BoolArray) -> BoolArray:
-    """(K,) models outside the largest connected part of an undirected graph."""
-    from scipy.sparse.csgraph import connected_components
+def resting_on_one(votes: Comparisons, cluster: IntArray, count: int) -> BoolArray:
+    """(K,) models that leaving some cluster out cuts off from the others: `jackknife`'s, without the moves."""
+    links, blocks = _Links(votes), _Blocks(votes, cluster, count, len(votes.names))
+    hanging = np.zeros(len(votes.names), dtype=bool)
+    for run, part in blocks:
+        for _, pairs in links.broken(blocks, run, part):
+            hanging |= links.cut_off(pairs)
+    return hanging
 
-    _, part = connected_components(links, directed=False)
-    return np.asarray(part != np.bincount(part).argmax())
+
+class _Links:
+    """Which models met, and what holds them together when some pairs' votes are left out."""
+
+    def __init__(self, votes: Comparisons) -> None:
+        self.size = len(votes.names)
+        self.held = tally(self._pairs(votes), votes.weight, self.size**2)
+        table = (self.held > 0).reshape(self.size, self.size)
+        self.met = table | table.T
+
+    def _pairs(self, votes: Comparisons) -> IntArray:
+        """(n,) code of each vote's pair, whichever of the two is called A."""
+        low, high = np.minimum(votes.a, votes.b), np.maximum(votes.a, votes.b)
+        return low.astype(np.int64) * self.size + high
+
+    def broken(self, blocks: "_Blocks", run: slice, part: slice) -> Iterator[tuple[int, IntArray]]:
+        """Each cluster of a run, counted from its start, that holds all votes on some pairs, with these pairs."""
+        votes, cells = blocks.votes.part(part), self.size**2
+        code = (blocks.cluster[part] - run.start) * cells + self._pairs(votes)
+        held = tally(code, votes.weight, (run.stop - run.start) * cells)
+        key = np.flatnonzero(held)
+        pair, total = key % cells, self.held[key % cells]
+        everything = total - held[key] <= _NOTHING * total
+        whose, pair = key[everything] // cells, pair[everything]
+        edges = np.append(np.flatnonzero(np.diff(whose, prepend=-1)), len(whose))
+        for start, stop in pairwise(edges):
+            yield int(whose[start]), pair[start:stop]
+
+    def cut_off(self, pairs: IntArray) -> BoolArray:
+        """(K,) models outside the largest connected part once these pairs are without votes."""
+        i, j = np.divmod(pairs, self.size)
+        kept = self.met.copy()
+        kept[i, j] = kept[j, i] = False
+        if (kept[i] & kept[j]).any(axis=1).all():  # a third model links each of them: all hang together as before
+            return np.zeros(self.size, dtype=bool)
+        from scipy.sparse.csgraph import connected_components
+
+        _, part = connected_components(kept, directed=False)
+        return np.asarray(part != np.bincount(part).argmax())
 
 
 class _Blocks:
@@ -89,14 +131,7 @@ class _Blocks:
     def __iter__(self) -> Iterator[tuple[slice, slice]]:
         return iter(self.runs)
 
-    def pair_votes(self, part: slice, run: slice) -> FloatArray:
-        """(G, K, K) symmetric weight of each cluster's votes between models."""
-        weight = self.votes.weight
-        return self._pairs(
-            self.votes.part(part), self.cluster[part] - run.start, run, None if weight is None else weight[part]
-        )
-
-    def _pairs(self, votes: Comparisons, group: IntArray, run: slice, values: FloatArray | None) -> FloatArray:
+    def _pairs(self, votes: Comparisons, group: IntArray, run: slice, values: FloatArray) -> FloatArray:
         size, count = self.size, run.stop - run.start
         table = tally((group * size + votes.a) * size + votes.b, values, count * size * size)
         table = table.reshape(count, size, size)

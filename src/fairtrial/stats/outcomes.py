@@ -91,7 +91,7 @@ def known_ties(name: str) -> Ties:
     for known in TIE_MODELS:
         if name == known:
             return known
-    raise BadInput(f"unknown tie model '{name}'.", where="ties", next_step=nearest(name, (*TIE_MODELS, "auto")))
+    raise BadInput(f"unknown tie model '{name}'.", where="ties", next_step=nearest(name, TIE_MODELS))
 
 
 def tie_model(name: str, counts: FloatArray) -> OutcomeModel:

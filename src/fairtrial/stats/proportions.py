@@ -27,7 +27,13 @@ class Proportion:
     """Number of independent yes/no values that would carry as much information."""
 
 
-def proportion(values: ArrayLike, clusters: ArrayLike | None = None, *, alpha: float = 0.05) -> Proportion:
+def proportion(
+    values: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    alpha: float = 0.05,
+) -> Proportion:
     """Mean of values in 0 … 1 with a Wilson interval on the effective sample size; never of zero width.
 
     The variance of the mean over clusters, with two pseudo-clusters of average size added (all 0 and all 1), divided by
@@ -38,6 +44,7 @@ def proportion(values: ArrayLike, clusters: ArrayLike | None = None, *, alpha: f
     Args:
         values: (N,) values between 0 and 1; NaN marks a missing one and is left out.
         clusters: (N,) labels of values that belong together (a prompt's votes); None: all independent.
+        weights: (N,) positive weights; None: all alike.
         alpha: Error probability of the interval.
 
     Raises:
@@ -49,18 +56,19 @@ def proportion(values: ArrayLike, clusters: ArrayLike | None = None, *, alpha: f
         raise BadInput("no values to take a mean of: no evidence.")
     if data[known].min() < 0 or data[known].max() > 1:
         raise BadInput("values must lie between 0 and 1.")
+    weight = np.ones(len(data)) if weights is None else np.asarray(weights, dtype=np.float64)
+    data, weight = data[known], weight[known]
     if clusters is None:
-        totals, sizes = data[known], np.ones(int(known.sum()))
+        totals, sizes = data * weight, weight
     else:
         code = np.unique(np.asarray(clusters)[known], return_inverse=True)[1]
         groups = int(code.max()) + 1
-        totals, sizes = tally(code, data[known], groups), tally(code, np.ones(len(code)), groups)
+        totals, sizes = tally(code, data * weight, groups), tally(code, weight, groups)
     count = len(sizes)
     mean = float(totals.sum() / sizes.sum())
     effective = _effective_n(totals, sizes)
     lower, upper = _wilson(mean, effective, df=max(count - 1, 1), alpha=alpha)
-    n = int(sizes.sum())
-    return Proportion(estimate=mean, lower=lower, upper=upper, n=n, clusters=count, effective_n=effective)
+    return Proportion(estimate=mean, lower=lower, upper=upper, n=len(data), clusters=count, effective_n=effective)
 
 
 def _effective_n(totals: FloatArray, sizes: FloatArray) -> float:

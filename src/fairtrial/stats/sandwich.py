@@ -17,11 +17,15 @@ import numpy as np
 from fairtrial.stats._arrays import BoolArray, FloatArray, IntArray, tally
 from fairtrial.stats.bradley_terry import BradleyTerry, solve_pinned
 from fairtrial.stats.comparisons import Comparisons
-from fairtrial.stats.jackknife import jackknife
+from fairtrial.stats.jackknife import jackknife, resting_on_one
 from fairtrial.stats.scores import cluster_tables
 
 EXACT_UP_TO = 500
 """Most clusters for which each one's removal is worked out (CR3); above that CR0 x G / (G - 1) agrees closely."""
+EXACT_WORK = 3e11
+"""Most work, G clusters times P^3 parameters, for which it is: about ten seconds (P = 1000: 300 clusters)."""
+ALWAYS_EXACT = 60
+"""Clusters up to which it is at any cost: with few clusters CR0 understates."""
 FEW = 30
 """Effective clusters below which two-way variances are added rather than subtracted."""
 
@@ -171,7 +175,7 @@ def clustered_covariance(
     size = len(votes.names)
     cluster, sizes = _compact(cluster, votes.weight)
     count = len(sizes)
-    exact = count <= EXACT_UP_TO
+    exact = count <= EXACT_UP_TO and (count <= ALWAYS_EXACT or count * len(fit.information) ** 3 <= EXACT_WORK)
     tables = cluster_tables(fit, votes, cluster, sizes, draws=draws, seed=seed)
     hanging = tables.appear <= 1
     loose = np.array([_in_one_cluster(cluster, values) for values in votes.covariates.values()], dtype=bool)
@@ -181,6 +185,8 @@ def clustered_covariance(
         loose |= undone
         full = (count - 1) / count * moves.T @ moves
     else:
+        if count <= EXACT_UP_TO:
+            hanging |= resting_on_one(votes, cluster, count)
         half = solve_pinned(fit.information, tables.meat, size)
         full = count / max(count - 1, 1) * solve_pinned(fit.information, np.ascontiguousarray(half.T), size)
     hanging = _all_but_one(hanging)
