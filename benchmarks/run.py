@@ -75,7 +75,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--show", action="store_true", help="print the committed results only")
     options = parser.parse_args()
-    scripts = ["fresh_clone", "startup", "harness", "embedded_throughput", "workers", "memory", "crash", "ranking", "coverage"]
+    scripts = [
+        "fresh_clone",
+        "startup",
+        "harness",
+        "embedded_throughput",
+        "workers",
+        "memory",
+        "crash",
+        "ranking",
+        "coverage",
+    ]
     for name in [] if options.show else (options.only or scripts):
         print(f"== {name}", flush=True)
         extra = ["--peers"] if name in ("harness", "ranking") and options.peers else []

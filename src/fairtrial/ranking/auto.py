@@ -63,7 +63,7 @@ def choose_ties(votes: Battles, *, seed: int) -> tuple[Ties, dict[str, Any]]:
 
 
 def _folds(votes: Battles, seed: int) -> list[tuple[BoolArray, BoolArray]]:
-    groups = [code for code in (votes.prompt, votes.rater) if code is not None] or [np.arange(len(votes))]
+    groups = [code for code in (votes.prompt, votes.rater) if code is not None] or [votes.clusters("prompt")]
     count = _FOLDS[len(groups)]
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
     folds = [rng.permutation(np.arange(int(code.max()) + 1) % count)[code] for code in groups]

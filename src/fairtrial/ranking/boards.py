@@ -247,7 +247,8 @@ def headline_kind(votes: Battles) -> EvidenceKind:
 def columns_of(votes: Battles) -> list[np.ndarray | None]:
     """Everything about votes that can change a board, for its snapshot."""
     own = (votes.a, votes.b, votes.outcome, votes.prompt, votes.rater, votes.weight, votes.order, votes.kind)
-    return [*own, votes.grade, *(votes.features[name] for name in sorted(votes.features))]
+    halves = [] if votes.ballot is None else [votes.ballot]
+    return [*own, votes.grade, *(votes.features[name] for name in sorted(votes.features)), *halves]
 
 
 def _nothing_to_rank(votes: int, excluded: dict[str, int]) -> NoConclusion:

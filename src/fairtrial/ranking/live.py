@@ -256,7 +256,8 @@ class _Columns:
         """Whether raters or prompts were named for the first time since it was last set to False."""
         known = {"rater": votes.rater_names, "prompt": votes.prompt_names}
         self.codes = {way: {name: k for k, name in enumerate(labels) if name} for way, labels in known.items()}
-        given = {"rater": votes.rater, "prompt": votes.prompt}
+        prompts = votes.ballot if votes.prompt is None else votes.prompt  # halves of one ballot stay together
+        given = {"rater": votes.rater, "prompt": prompts}
         self.has = {way: codes is not None for way, codes in given.items()}
         self.unnamed = votes.rater_names.index("") if "" in votes.rater_names else None
         # Nobody named: all votes may be one person's, each on a prompt of its own.
