@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fairtrial.core import BadInput, NoConclusion
-from fairtrial.ranking.bounds import strength_bound, win_bound
+from fairtrial.ranking.bounds import strength_bounds, win_bound
 from fairtrial.ranking.method import BOOTSTRAP_DRAWS, Method, fit_facts
 from fairtrial.ranking.scope import FEW_PROMPTS
 from fairtrial.stats import (
@@ -310,25 +310,17 @@ def _bound_ratings(
     if estimate is not None and core.any():
         phi, chance = estimate.phi, estimate.model.win_chance
         floor, ceiling = np.where(core, canvas.lower, np.nan), np.where(core, canvas.upper, np.nan)
-        for model in np.flatnonzero(~core).tolist():
-            above, below = graph.reach[model][core].any(), graph.reach[:, model][core].any()
-            if above == below:
-                continue
-            bound = min(  # as for pairs, the kind of cluster that says least
-                strength_bound(
-                    model,
-                    battles,
-                    cluster,
-                    floor if above else -ceiling,
-                    win_chance=lambda d: chance(d, phi),
-                    error=alpha / 2,
+        above, below = graph.reach[:, core].any(axis=1), graph.reach[core].any(axis=0)
+        sides = ((above & ~below, floor, canvas.lower, 1), (below & ~above, -ceiling, canvas.upper, -1))
+        for side, ends, bounds, sign in sides:
+            models = np.flatnonzero(side & ~core)
+            found = [
+                strength_bounds(
+                    models.tolist(), battles, cluster, ends, win_chance=lambda d: chance(d, phi), error=alpha / 2
                 )
                 for cluster in clusters
-            )
-            if above:
-                canvas.lower[model] = bound
-            else:
-                canvas.upper[model] = -bound
+            ]
+            bounds[models] = sign * np.min(found, axis=0)  # as for pairs, the kind of cluster that says least
     elif len(canvas.names) == 2 and graph.undefeated:
         winner = graph.undefeated[0]
         half = win_bound(min(len(np.unique(cluster)) for cluster in clusters), alpha / 2) / 2
