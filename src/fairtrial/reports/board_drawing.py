@@ -5,6 +5,7 @@ from typing import Any
 
 from fairtrial.core import Board, BoardModel
 from fairtrial.reports.drawing import ACCENT, FAINT, INK, Pen, dot_of, dots
+from fairtrial.reports.findings import rating_span
 from fairtrial.reports.marks import visible
 from fairtrial.reports.typeset import estimate_of, places
 
@@ -18,9 +19,7 @@ def _domain(boards: Sequence[Board]) -> tuple[float, float]:
     rows = [row for board in boards for row in board.models]
     if any(row.score is not None for row in rows):
         return 0.0, 1.0
-    bounds = [x for row in rows for x in (row.rating, *row.ci) if x is not None]
-    bounds += [row.rating for b in boards if b.raw is not None for row in b.raw.models if row.rating is not None]
-    low, high = (min(bounds), max(bounds)) if bounds else (900.0, 1100.0)
+    low, high = rating_span(boards) or (900.0, 1100.0)
     air = max((high - low) * 0.06, 10.0)
     return low - air, high + air
 

@@ -166,15 +166,15 @@ def dots(
 
 
 def dot_of(value: float | None, ci: Sequence[float | None], domain: tuple[float, float]) -> dict[str, Any]:
-    """An estimate and its interval as `dots` draws them; open sides end at the edge of the domain."""
+    """An estimate and its interval as `dots` draws them; what is open, or goes on, ends at the edge."""
     low, high = ci
     known_at_all = value is not None or low is not None or high is not None
     return {
         "value": value,
-        "low": (domain[0] if low is None else low) if known_at_all else None,
-        "high": (domain[1] if high is None else high) if known_at_all else None,
-        "open_low": known_at_all and low is None,
-        "open_high": known_at_all and high is None,
+        "low": (domain[0] if low is None else max(low, domain[0])) if known_at_all else None,
+        "high": (domain[1] if high is None else min(high, domain[1])) if known_at_all else None,
+        "open_low": known_at_all and (low is None or low < domain[0]),
+        "open_high": known_at_all and (high is None or high > domain[1]),
     }
 
 

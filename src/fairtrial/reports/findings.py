@@ -3,6 +3,7 @@
 Read `headline` first. Nothing here compares estimates to decide who is better; only `Difference.verdict` does that.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -15,6 +16,8 @@ from fairtrial.reports.typeset import count, interval, number
 from fairtrial.reports.words import Sentence, catalogue, known, sentence
 
 _ORDER = ("human", "scorer", "judge", "combined")
+_FAR = 4.0
+"""Usual half widths beyond which a picture cuts an interval."""
 _SHOWN = 6
 _NAMED = 4
 _WIDEST = "population"
@@ -281,6 +284,25 @@ def span(counts: list[int]) -> Sentence | str:
         return sentence("no_evidence")
     low, high = min(counts), max(counts)
     return sentence("chart.n", n=low) if low == high else sentence("chart.n.range", low=low, high=high)
+
+
+def rating_span(boards: Sequence[Board]) -> tuple[float, float] | None:
+    """Lowest and highest value that a picture of ratings has to show; None without any rating or bound.
+
+    All ratings are in it, and intervals as far as `_FAR` times the usual half width: one model whose votes come from a
+    handful of raters would press all the others into a dot. What lies beyond is drawn as an arrow.
+    """
+    rows = [row for board in boards for row in board.models]
+    halves = sorted((row.ci[1] - row.ci[0]) / 2 for row in rows if row.ci[0] is not None and row.ci[1] is not None)
+    reach = _FAR * halves[len(halves) // 2] if halves else math.inf
+    shown = [row.rating for row in rows if row.rating is not None]
+    shown += [row.rating for b in boards if b.raw is not None for row in b.raw.models if row.rating is not None]
+    for row in rows:
+        near = [end for end in row.ci if end is not None]
+        if row.rating is not None:
+            near = [min(max(end, row.rating - reach), row.rating + reach) for end in near]
+        shown += near
+    return (min(shown), max(shown)) if shown else None
 
 
 def board_n(board: Board) -> list[int]:

@@ -82,7 +82,7 @@ def print_report_summary(report: Report, console: Console, *, lang: Language = "
 
 
 def whisker(estimate: float | None, ci: Interval, domain: tuple[float, float], width: int, *, ascii_only: bool) -> str:
-    """An interval drawn in `width` cells: ``├──●──┤``; a side without a bound runs to the edge and ends in an arrow.
+    """An interval drawn in `width` cells: ``├──●──┤``; a side that is open, or goes on, ends in an arrow at the edge.
 
     Empty where neither estimate nor bound is known.
     """
@@ -98,8 +98,8 @@ def whisker(estimate: float | None, ci: Interval, domain: tuple[float, float], w
     start, end = 0 if low is None else cell(low), width - 1 if high is None else cell(high)
     cells = [" "] * width
     cells[start : end + 1] = line * (end - start + 1)
-    cells[start] = open_left if low is None else left
-    cells[end] = open_right if high is None else right
+    cells[start] = open_left if low is None or low < domain[0] else left
+    cells[end] = open_right if high is None or high > domain[1] else right
     if estimate is not None:
         cells[cell(estimate)] = dot
     return "".join(cells)
@@ -201,8 +201,7 @@ def _fit(columns: dict[str, list[str]], head: str, names: list[Text], console: C
 def _domain(board: Board) -> tuple[float, float]:
     if any(row.score is not None for row in board.models):
         return 0.0, 1.0
-    bounds = [x for row in board.models for x in (row.rating, *row.ci) if x is not None]
-    return (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
+    return findings.rating_span([board]) or (0.0, 1.0)
 
 
 def _absent(ci: Interval, lang: Language) -> str:
