@@ -133,13 +133,15 @@ class Comparisons:
         """The votes, block by block."""
         for start in range(0, len(self), BLOCK):
             part = slice(start, start + BLOCK)
-            columns = [np.asarray(values[part], dtype=np.float64) for values in self.covariates.values()]
+            x = np.empty((len(self.covariates), len(self.a[part])))
+            for row, values in zip(x, self.covariates.values(), strict=True):
+                row[:] = values[part]  # whatever kind of number they are
             a, b = self.a[part].astype(np.intp), self.b[part].astype(np.intp)
             yield Rows(
                 a=a,
                 b=b,
                 pair=a * len(self.names) + b,
-                x=np.stack(columns) if columns else None,
+                x=x if len(x) else None,
                 outcome=self.outcome[part],
                 weight=None if self.weight is None else self.weight[part],
             )
