@@ -289,8 +289,8 @@ def span(counts: list[int]) -> Sentence | str:
 def rating_span(boards: Sequence[Board]) -> tuple[float, float] | None:
     """Lowest and highest value that a picture of ratings has to show; None without any rating or bound.
 
-    All ratings are in it, and intervals as far as `_FAR` times the usual half width: one model whose votes come from a
-    handful of raters would press all the others into a dot. What lies beyond is drawn as an arrow.
+    All ratings are in it, and intervals as far as `_FAR` times the usual half width: one model whose votes rest on a
+    few prompts or raters would press all the others into a dot. What lies beyond is drawn as an arrow.
     """
     rows = [row for board in boards for row in board.models]
     halves = sorted((row.ci[1] - row.ci[0]) / 2 for row in rows if row.ci[0] is not None and row.ci[1] is not None)
