@@ -17,7 +17,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	@$(PIP) install --constraint constraints.txt --editable '.[local,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[local,postgres,dev]'
 	@touch $@
 
 demo: $(VENV)/.core  ## a first verdict: real models, real prompts, a signed report

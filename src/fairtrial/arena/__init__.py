@@ -1,0 +1,1 @@
+"""Blind battles: two contestants answer, a person votes, then names are shown."""

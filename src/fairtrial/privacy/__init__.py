@@ -1,0 +1,1 @@
+"""Personal data: found before it is published, and raters published only in crowds."""
