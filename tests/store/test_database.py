@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairtrial.core import BadInput, FairtrialError, IntegrityError
-from fairtrial.store import Reader, Store, database
+from fairtrial.store import Reader, Store, database, history
 from fairtrial.store.tables import SCHEMA, metadata
 
 
@@ -196,3 +196,22 @@ def test_another_program_holds_it(path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(FairtrialError, match="another program holds"):
         store.close()
     other.close()
+
+
+def test_the_first_release_is_moved_forward_with_what_it_holds(tmp_path: Path):
+    from alembic import command
+    from alembic.config import Config
+
+    path = tmp_path / "lab.db"
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    path.touch()
+    engine = database.connect(path, writing=True)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('name', 'kept')")
+    engine.dispose()
+    with Store.open(path) as store:
+        assert store.meta("name") == "kept"
+        assert store.transact(lambda c: history.append(c, "vote", {})).result() == 1

@@ -13,6 +13,7 @@ import pytest
 
 from fairtrial.core import Interrupted
 from fairtrial.store import Store
+from fairtrial.store.arena_tables import ARENA_TABLES
 from fairtrial.store.tables import WRITE_ORDER, jobs
 
 WRITES_FOR_EVER = """
@@ -173,7 +174,8 @@ def test_parents_are_written_before_children():
     for table in WRITE_ORDER:
         for key in table.foreign_keys:
             assert order.index(key.column.table.name) < order.index(table.name)
-    assert {table.name for table in WRITE_ORDER} == set(jobs.metadata.tables)
+    everything = {table.name for table in (*WRITE_ORDER, *ARENA_TABLES)}
+    assert everything == set(jobs.metadata.tables)
 
 
 @pytest.fixture

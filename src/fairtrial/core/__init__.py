@@ -41,9 +41,11 @@ from fairtrial.core.flow import (
     Vote,
     VoteStatus,
 )
+from fairtrial.core.history import FIRST_LINK, log_leaf, log_link
 from fairtrial.core.protocols import CallMemory, Provider
 
 __all__ = [
+    "FIRST_LINK",
     "BadInput",
     "Battle",
     "Board",
@@ -79,6 +81,8 @@ __all__ = [
     "canonical_json",
     "digest",
     "from_json",
+    "log_leaf",
+    "log_link",
     "nearest",
     "seed_of",
     "to_json",

@@ -5,11 +5,13 @@ battle. Long results come a page at a time, so memory stays flat and no read blo
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select, tuple_
+from sqlalchemy.engine import Connection
 
 from fairtrial.core import Battle, Contestant, IntegrityError, Prompt, Response, Score, Vote, from_json
 from fairtrial.store import database
@@ -193,6 +195,12 @@ class Reader:
             if battle_id not in seen:
                 seen.add(battle_id)
                 yield position, from_json(body, Battle)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in one transaction that sees what is durable, and refuses every change."""
+        with translated(self.path), self._engine.begin() as connection:
+            yield connection
 
     def check(self) -> None:
         """Read the whole database and test every page and reference.

@@ -4,12 +4,14 @@ The first write of a key wins everywhere, so work may be repeated after a crash 
 is durable after the next `flush`, or by itself within a moment, in the order in which it was put.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection
 
 from fairtrial.core import (
     Battle,
@@ -28,6 +30,7 @@ from fairtrial.store._errors import translated
 from fairtrial.store.reader import Job, JobState, Reader
 from fairtrial.store.writer import Row, Writer, row_chunks
 
+T = TypeVar("T")
 _ROW_BYTES = 300  # rough size of a row without its body
 _FILTER_SLOTS = 1 << 22  # 4 MB; at 100,000 recorded calls 2 % of unknown keys are looked up in vain
 
@@ -91,6 +94,13 @@ class Store(Reader):
             FairtrialError: It could not be written for another reason. Nothing is written after that.
         """
         self._writer.flush()
+
+    def transact(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """Do `work` in one transaction of the lab's only writer; the future has its result once that is durable.
+
+        `work` may raise a `FairtrialError`: then nothing of it is written, and the future raises it.
+        """
+        return self._writer.transact(work)
 
     def settle(self) -> None:
         """A read sees everything put before, so it waits for the disk; keep reads out of busy loops."""

@@ -6,7 +6,7 @@ ever added (the first write of a key wins); what changes is a job's ``state``, `
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration that this version of Fairtrial knows."""
 
 metadata = MetaData()

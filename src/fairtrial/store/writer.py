@@ -10,10 +10,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from concurrent.futures import Future
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, update
 from sqlalchemy.dialects import sqlite
@@ -24,6 +25,8 @@ from fairtrial.store._errors import plain
 from fairtrial.store.tables import WRITE_ORDER, jobs
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
+Work = Callable[[Connection], Any]
 
 _COMPANY_SECONDS = 0.1  # how long a first row waits for others
 _COMPANY_ROWS = 1000  # … unless there are this many already
@@ -36,11 +39,12 @@ _GROUPS = (256, 128, 64, 32, 16, 8, 4, 2, 1)  # rows a statement: few sizes, so 
 class _Batch:
     """Rows that become durable together."""
 
-    __slots__ = ("bytes", "count", "marks", "opened", "rows")
+    __slots__ = ("bytes", "count", "marks", "opened", "rows", "works")
 
     def __init__(self) -> None:
         self.rows: dict[Table, list[Row]] = defaultdict(list)
         self.marks: dict[tuple[str, int], tuple[str, str, int]] = {}
+        self.works: list[tuple[Work, Future[Any]]] = []
         self.count = 0
         self.bytes = 0
         self.opened = 0.0
@@ -83,6 +87,21 @@ class Writer:
             attempts = batch.marks.get((trial, position), ("", "", 0))[2]
             batch.marks[trial, position] = (state, note, attempts + 1)
             self._added(batch, 1)
+
+    def transact(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """Do `work` in the next commit, all of it or nothing; the future has its result once that is durable.
+
+        Works run one after another in the order given, so what one reads another cannot change meanwhile. Those that
+        come while the disk is busy share the next commit. An error that `work` raises undoes only what it did itself.
+        """
+        done: Future[T] = Future()
+        with self._turn:
+            batch = self._wait_for_room()
+            batch.works.append((work, done))
+            self._hurry = True
+            self._added(batch, 1)
+            self._turn.notify_all()
+        return done
 
     def flush(self) -> None:
         """Return when everything put so far is on disk.
@@ -139,8 +158,7 @@ class Writer:
         try:
             with self._engine.connect() as connection:
                 while batch := self._next_batch():
-                    _commit(connection, batch)
-                    self._on_durable(batch.rows)
+                    self._do(connection, batch)
                     with self._turn:
                         self._durable += 1
                         self._turn.notify_all()
@@ -148,6 +166,19 @@ class Writer:
             with self._turn:
                 self._error = plain(getattr(error, "orig", None) or error, self._path)
                 self._turn.notify_all()
+
+    def _do(self, connection: Connection, batch: _Batch) -> None:
+        try:
+            settle = _commit(connection, batch)
+        except Exception as error:
+            for _, done in batch.works:
+                done.set_exception(plain(getattr(error, "orig", None) or error, self._path))
+            if batch.rows or batch.marks:  # these were promised: nothing may be written after them
+                raise
+            return  # whoever gave the works knows that they were not done, and may try again
+        self._on_durable(batch.rows)
+        for settled in settle:
+            settled()
 
     def _next_batch(self) -> _Batch | None:
         """Wait for rows and a little longer for company; None when closing and nothing is left."""
@@ -170,12 +201,23 @@ def _is_full(batch: _Batch) -> bool:
     )
 
 
-def _commit(connection: Connection, batch: _Batch) -> None:
+def _commit(connection: Connection, batch: _Batch) -> list[Callable[[], None]]:
+    """Commit a batch; what is given back tells whoever gave the works how they went."""
     with connection.begin():
         for table in WRITE_ORDER:
             for group in _groups(batch.rows.get(table, [])):
                 connection.exec_driver_sql(_insert_sql(table, len(group)), tuple(chain.from_iterable(group)))
         _commit_marks(connection, batch.marks)
+        return [_worked(connection, work, done) for work, done in batch.works]
+
+
+def _worked(connection: Connection, work: Work, done: Future[Any]) -> Callable[[], None]:
+    try:
+        with connection.begin_nested():
+            result = work(connection)
+    except FairtrialError as error:
+        return partial(done.set_exception, error)
+    return partial(done.set_result, result)
 
 
 _MARK = (
