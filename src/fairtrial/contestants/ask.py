@@ -42,6 +42,9 @@ class Ask:
         repeat: Which repeat this is.
         trial_seed: The trial's seed.
         examples: Worked examples a few-shot strategy may show.
+        past: Answers that were given to the prompt's first turns, in a conversation that goes on: they are not asked
+            for again.
+        on_text: Is handed the answer piece by piece as it comes, where the strategy's answer is one call's text.
     """
 
     def __init__(
@@ -53,12 +56,16 @@ class Ask:
         repeat: int,
         trial_seed: int,
         examples: Sequence[Prompt] = (),
+        past: Sequence[str] = (),
+        on_text: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self.model = model
         self.contestant = contestant
         self.prompt = prompt
         self.examples = examples
+        self.past = tuple(past)
+        self.on_text = on_text
         self.budget = AnswerBudget(**contestant.params.get("budget", {}))
         self.steps: list[Step] = []
         self.usage = Usage()
@@ -71,16 +78,27 @@ class Ask:
         self._started = clock()
 
     async def chat(
-        self, label: str, messages: Sequence[Message], *, sample: int = 0, sampling: Sampling | None = None
+        self,
+        label: str,
+        messages: Sequence[Message],
+        *,
+        sample: int = 0,
+        sampling: Sampling | None = None,
+        shown: bool = True,
     ) -> Completion:
-        """One assistant turn; base models get the last user message as a plain question."""
+        """One assistant turn; base models get the last user message as a plain question.
+
+        With `shown` its text is the answer, and may be handed over as it comes.
+        """
         self._check_budget()
+        on_text = self.on_text if shown else None
         drawn = sampling or self.contestant.sampling
         seed = self.seed(drawn, sample)
         if self.model.capabilities.chat:
-            call = await self.model.chat(messages, sampling=drawn, seed=seed)
+            call = await self.model.chat(messages, sampling=drawn, seed=seed, on_text=on_text)
         else:
-            call = await self.model.complete(_as_plain_text(messages, self.prompt), sampling=_stopped(drawn), seed=seed)
+            text = _as_plain_text(messages, self.prompt)
+            call = await self.model.complete(text, sampling=_stopped(drawn), seed=seed, on_text=on_text)
         return self._note(label, call)
 
     def seed(self, sampling: Sampling, sample: int) -> int:

@@ -54,15 +54,15 @@ async def self_consistency(ask: Ask) -> tuple[str, ...]:
     kind = answer_kind(ask.prompt)
     ballots: list[tuple[str, str]] = []
     for sample in range(int(params.get("k", 5))):
-        done = await ask.chat(f"sample {sample + 1}", messages, sample=sample, sampling=sampling)
+        done = await ask.chat(f"sample {sample + 1}", messages, sample=sample, sampling=sampling, shown=False)
         read = read_answer(done.text, kind, ask.prompt.choices)
         ask.read(read)
         ballots.append((normalise(read), done.text))
     counts = Counter(vote for vote, _ in ballots if vote)
     if not counts:
-        return (ballots[0][1],)
+        return (*ask.past, ballots[0][1])
     winner = counts.most_common(1)[0][0]
-    return (next(text for vote, text in ballots if vote == winner),)
+    return (*ask.past, next(text for vote, text in ballots if vote == winner))
 
 
 async def persona(ask: Ask) -> tuple[str, ...]:
@@ -137,9 +137,9 @@ async def _converse(ask: Ask, messages: list[Message], *, think: bool = False) -
     for turn in range(last + 1):
         content = user_message(ask.prompt, turn, think=think and turn == last)
         messages.append(Message(role="user", content=content))
-        done = await ask.chat(f"turn {turn + 1}", messages)
-        answers.append(done.text)
-        messages.append(Message(role="assistant", content=done.text))
+        said = ask.past[turn] if turn < len(ask.past) else (await ask.chat(f"turn {turn + 1}", messages)).text
+        answers.append(said)
+        messages.append(Message(role="assistant", content=said))
     return tuple(answers)
 
 

@@ -191,11 +191,13 @@ class Model:
         request = Request(model=self.identity, kind="chat", messages=tuple(messages), sampling=sampling, seed=seed)
         return await self.gate.pass_through(self.provider, request, self.price, on_text)
 
-    async def complete(self, prompt: str, *, sampling: Sampling, seed: int = 0) -> Call:
+    async def complete(
+        self, prompt: str, *, sampling: Sampling, seed: int = 0, on_text: Callable[[str], None] | None = None
+    ) -> Call:
         """A continuation of raw text."""
         self.require("complete")
         request = Request(model=self.identity, kind="complete", prompt=prompt, sampling=sampling, seed=seed)
-        return await self.gate.pass_through(self.provider, request, self.price, None)
+        return await self.gate.pass_through(self.provider, request, self.price, on_text)
 
     async def logprobs(self, messages: Sequence[Message] | str, *, top: int = 20) -> Call:
         """Log-probabilities of the likeliest next tokens (`Completion.chances`) after a conversation or raw text."""
