@@ -262,6 +262,22 @@ def verify(
 
 
 @app.command()
+def serve(
+    lab: LabOption = DEFAULT_LAB,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A host name under which the pages may be asked for.", metavar="NAME")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Serve the arena: blind battles in the browser, the live leaderboard, the API. Ctrl-C stops it."""
+    from fairtrial.cli.serving import run_server
+
+    run_server(lab, host=host, port=port, hosts=allow_host or [], json=json)
+
+
+@app.command()
 def plugins(json: JsonOption = False) -> None:
     """List model providers and scorers, built in and plugged in."""
     from fairtrial.core.plugins import GROUPS, available

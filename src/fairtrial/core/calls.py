@@ -10,7 +10,7 @@ from fairtrial.core.canonical import digest
 
 Role = Literal["system", "user", "assistant"]
 CallKind = Literal["chat", "complete", "logprobs"]
-Finish = Literal["stop", "length", "refused", "error"]
+Finish = Literal["stop", "length", "refused", "error", "cut"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,8 @@ class Completion:
 
     text: str
     finish: Finish = "stop"
-    """``length``: cut by the token limit; ``refused``: the provider's own filter; ``error``: see `error`."""
+    """``length``: cut by the token limit; ``refused``: the provider's own filter; ``error``: see `error`; ``cut``: the
+    reader decided before the end."""
     reasoning: str = ""
     """The model's separate reasoning text, where the endpoint shows it."""
     error: str = ""

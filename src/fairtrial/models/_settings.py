@@ -53,6 +53,7 @@ SETTINGS: dict[str, tuple[Callable[[object], Any], str]] = {
     "complete": (_flag, "true or false"),
     "logprobs": (_flag, "true or false"),
     "check_model": (_flag, "true or false"),
+    "untrusted": (_flag, "true or false"),
 }
 
 

@@ -108,7 +108,7 @@ class OpenAIProvider:
             model: The name that the endpoint knows the model by.
             settings: ``base_url`` and any of ``api_key_env`` (the *name* of an environment variable),
                 ``allow_private``, ``connections``, ``price``, ``timeout`` in seconds, ``retries``, ``chat``,
-                ``complete``, ``logprobs``, ``check_model``.
+                ``complete``, ``logprobs``, ``check_model``, ``untrusted``.
 
         Raises:
             BadInput: An unknown setting, a value of the wrong kind, a key in the file, a variable that is not set, or

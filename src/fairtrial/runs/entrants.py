@@ -45,7 +45,7 @@ async def open_entrants(trial: Trial, prompts: PromptSet, gate: Gate, progress: 
                     next_step="Remove one of them, or let them differ.",
                 )
             model = Model(provider, gate, price=entry.price or (0.0, 0.0))
-            _check_use(entry, model)
+            check_use(entry, model)
             entrants.contestants.append(contestant)
             entrants.models[contestant.id] = model
         for judge in trial.judges:
@@ -105,7 +105,12 @@ async def _open(
     return provider
 
 
-def _check_use(entry: ContestantEntry, model: Model) -> None:
+def check_use(entry: ContestantEntry, model: Model) -> None:
+    """Make sure that a model can do what its use needs, before anything is asked.
+
+    Raises:
+        BadInput: It cannot.
+    """
     can = model.capabilities
     if not (can.chat or can.complete):
         raise BadInput(f"contestant '{entry.name}': '{entry.model}' can neither chat nor complete.")

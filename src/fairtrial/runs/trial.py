@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -226,11 +226,11 @@ def read_trial(path: Path) -> Trial:
 
 def parse_trial(raw: Mapping[str, Any], *, where: str = "trial") -> Trial:
     """Check a trial given as plain tables. Raises like `read_trial`."""
-    _refuse_secrets(raw, where)
+    refuse_secrets(raw, where)
     try:
         trial = Trial.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error, raw, where) from None
+        raise explain(error, raw, where) from None
     _check_names(trial, where)
     for entry in trial.contestants:
         check_strategy(entry.strategy, entry.params(), where=f"{where}: contestant '{entry.name}'")
@@ -282,16 +282,21 @@ _SECRET_KEY = re.compile(r"^(api_?key|key|token|secret|password|authorization)$"
 _SECRET_VALUE = re.compile(r"^(sk-|sk_|Bearer |hf_|gsk_|AIza|xai-)[\w-]{8,}")
 
 
-def _refuse_secrets(value: object, where: str, path: str = "") -> None:
+def refuse_secrets(value: object, where: str, path: str = "") -> None:
+    """Make sure that plain tables hold no key, by the names of their fields and the look of their values.
+
+    Raises:
+        BadInput: Naming the field.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             place = f"{path}.{key}" if path else str(key)
             if _SECRET_KEY.match(str(key)) and isinstance(inner, str):
                 _raise_secret(where, place)
-            _refuse_secrets(inner, where, place)
+            refuse_secrets(inner, where, place)
     elif isinstance(value, (list, tuple)):
         for i, inner in enumerate(value):
-            _refuse_secrets(inner, where, f"{path}[{i + 1}]")
+            refuse_secrets(inner, where, f"{path}[{i + 1}]")
     elif isinstance(value, str) and _SECRET_VALUE.match(value):
         _raise_secret(where, path)
 
@@ -305,7 +310,20 @@ def _raise_secret(where: str, place: str) -> None:
     )
 
 
-def _explain(error: ValidationError, raw: Mapping[str, Any], where: str) -> BadInput:
+def explain(
+    error: ValidationError,
+    raw: Mapping[str, Any],
+    where: str,
+    known: Callable[[tuple[int | str, ...]], list[str]] | None = None,
+) -> BadInput:
+    """What is wrong with tables that were refused, as one sentence with the field and, for unknown keys, the nearest.
+
+    Args:
+        error: Why they were refused.
+        raw: The tables.
+        where: Their file.
+        known: The keys that are known at a place; those of a trial file if None.
+    """
     errors = error.errors(include_url=False)
     # A list whose items are all wrong is also called too short: what is wrong with the items is said.
     found = [e for e in errors if e["type"] != "too_short" or len(errors) == 1]
@@ -313,7 +331,8 @@ def _explain(error: ValidationError, raw: Mapping[str, Any], where: str) -> BadI
     place, table = _place(first["loc"], raw)
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
-        return BadInput(f"unknown key '{key}'{table}.", where=where, next_step=nearest(key, _known_keys(first["loc"])))
+        near = nearest(key, (known or _known_keys)(first["loc"]))
+        return BadInput(f"unknown key '{key}'{table}.", where=where, next_step=near)
     if first["type"] == "missing":
         return BadInput(f"'{place}' is missing{table}.", where=where, next_step="Add it.")
     message = first["msg"].removeprefix("Value error, ")

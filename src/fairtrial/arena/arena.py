@@ -1,0 +1,435 @@
+"""The arena of a lab: begin a battle, vote, see who it was. Read `Arena.begin`, then `Arena.vote`.
+
+It lives in one event loop. Whatever must not be lost goes through the store's single writer, and is acknowledged when
+it is on disk; the leaderboards follow in a thread of their own.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from fairtrial.arena import ballots, raters
+from fairtrial.arena.ballots import Ballot, Opinion, Pane, Receipt, Said
+from fairtrial.arena.blinding import Blinding
+from fairtrial.arena.boards import Boards
+from fairtrial.arena.clock import now
+from fairtrial.arena.exposure import counted
+from fairtrial.arena.live import PANES, LiveBattle
+from fairtrial.arena.pairing import draw
+from fairtrial.arena.raters import Rater
+from fairtrial.arena.refusals import Refused
+from fairtrial.arena.registry import Change, Registry
+from fairtrial.arena.settings import ArenaSettings
+from fairtrial.arena.topics import category_of, language_of
+from fairtrial.arena.votes import VoteColumns, used_ballots
+from fairtrial.arena.weights import weigh
+from fairtrial.contestants.style import style
+from fairtrial.contestants.wording import user_message
+from fairtrial.core import CallMemory, Completion, Contestant, Prompt, PromptSet, Request, Response, Usage
+from fairtrial.models import Budget, Gate
+from fairtrial.runs.trial import ContestantEntry
+from fairtrial.store import Store, history
+from fairtrial.store.arena_tables import ballots as ballot_table
+from fairtrial.store.tables import responses, votes
+
+T = TypeVar("T")
+_MINUTE = 60.0
+_IMPORTED = "import:"
+
+
+class _NoMemory(CallMemory):
+    """Every answer of the arena is asked for anew, and what people typed is kept in one place only."""
+
+    def recall(self, key: str) -> Completion | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def record(self, key: str, request: Request, completion: Completion) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmasked:
+    """One contestant as it is shown after the vote."""
+
+    name: str
+    contestant: Contestant | None
+    """None for an imported answer, of which only the name is known."""
+    price: tuple[float, float] | None
+    seconds: float
+    tokens: int
+    usd: float
+    masked: int
+    """How many self-identifications were masked in its answers."""
+    finish: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a voter learns once the ballot is used."""
+
+    receipt: Receipt
+    reveal: dict[Pane, Unmasked]
+
+
+class Arena:
+    """The arena. Open it with `open`, close it with `close`.
+
+    Args:
+        store: The lab's store, open for writing.
+        settings: What the owner declared.
+        prompts: The pool of prompts for voters who bring none.
+    """
+
+    def __init__(self, store: Store, settings: ArenaSettings, prompts: PromptSet) -> None:
+        self.store, self.settings, self.pool = store, settings, prompts
+        self._budget = Budget()
+        self._today = ""
+        self.registry = Registry(store, Gate(_NoMemory(), self._budget))
+        self.votes = VoteColumns(self.name_of)
+        self._live: dict[str, LiveBattle] = {}
+        self._recent: dict[str, deque[float]] = defaultdict(deque)
+        self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def open(self, entries: Sequence[ContestantEntry] = ()) -> None:
+        """Register the contestants, open their models, and read the votes so far.
+
+        Raises:
+            BadInput: A contestant's settings make no sense.
+        """
+        await self.registry.open(entries)
+        self.blinding = Blinding([one.contestant for one in self.registry.entrants.values()])
+        with self.store.reading() as connection:
+            self.exposure = counted(connection)
+            for ballot in used_ballots(connection):
+                self.votes.add(ballot)
+        self.boards = Boards(self.votes, profiles=self.profiles, weigh=weigh)
+
+    async def close(self) -> None:
+        """End what runs, and close every model. The store stays open."""
+        for battle in list(self._live.values()):
+            await battle.end()
+        if self._background:
+            await asyncio.wait(self._background)
+        self._keeper.shutdown()
+        await self.registry.close()
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in one transaction of the store's writer, and wait until it is on disk."""
+        return await asyncio.wrap_future(self.store.transact(work))
+
+    # Raters
+
+    async def enrol(self, kind: raters.RaterKind, *, secret: str | None = None, task: str | None = None) -> str:
+        """Record a rater who agreed to the notice; gives the secret by which they are known again."""
+        secret = secret or raters.new_secret()
+        await self.transact(lambda c: raters.add(c, secret, kind, consent=raters.NOTICE, task=task))
+        return secret
+
+    def rater(self, secret: str | None) -> Rater | None:
+        """Who holds this secret, or None."""
+        if not secret:
+            return None
+        with self.store.reading() as connection:
+            found = raters.find(connection, secret)
+        return found if found is not None and found.state == "active" else None
+
+    def profiles(self) -> dict[str, dict[str, str]]:
+        """What each rater told about themselves."""
+        with self.store.reading() as connection:
+            return raters.profiles(connection)
+
+    # Battles
+
+    async def begin(self, rater: Rater, text: str | None = None, *, page: str = "en") -> LiveBattle:
+        """Draw two contestants and let them answer.
+
+        Args:
+            rater: Who will vote.
+            text: What they ask; None takes a prompt from the pool.
+            page: Language of the page.
+
+        Raises:
+            Refused: Too long, too fast, too busy, out of budget, or fewer than two contestants can answer.
+        """
+        prompt = self._prompt(text, page)
+        self._check_room(rater)
+        alive = self.registry.alive()
+        if len(alive) < 2:
+            raise Refused("few_contestants", alive=len(alive))
+        weights = {
+            one.contestant.id: self.settings.weights.get(one.contestant.name, 1.0)
+            for one in self.registry.entrants.values()
+        }
+        pairing = draw(alive, seed=secrets.randbits(31), floor=self.settings.floor, weights=weights)
+        ballot = Ballot(
+            id=ballots.new_id(),
+            rater=rater.id,
+            state="open",
+            opened=now(),
+            expires=now(hours=self.settings.ballot_hours),
+            pairing=pairing,
+            source="typed" if text is not None else f"pool:{self.pool.name}",
+            question="" if text is not None else prompt.id,
+            language=prompt.language,
+            category=prompt.category,
+        )
+        recorded = asyncio.ensure_future(self.transact(lambda c: ballots.open_ballot(c, ballot)))
+        sides: dict[Literal["a", "b"], Any] = {}
+        for side, contestant in (("a", pairing.a), ("b", pairing.b)):
+            entrant = self.registry.entrants[contestant]
+            sides[side] = (entrant.contestant, entrant.model)
+        battle = LiveBattle(
+            ballot,
+            sides,
+            blinding=self.blinding,
+            settings=self.settings,
+            recorded=recorded,
+            keep=lambda said, failure: self._keep(ballot.id, said, failure),
+        )
+        self._live[ballot.id] = battle
+        self.exposure.opened(ballot)
+        battle.ask(user_message(prompt))
+        return battle
+
+    def live(self, rater: Rater, ballot_id: str) -> LiveBattle | None:
+        """The rater's battle if it is in memory, or None.
+
+        Raises:
+            Refused: It is somebody else's.
+        """
+        battle = self._live.get(ballot_id)
+        if battle is not None and battle.ballot.rater != rater.id:
+            raise Refused("unknown_ballot")
+        return battle
+
+    def ballot(self, rater: Rater, ballot_id: str) -> Ballot:
+        """The rater's own ballot as recorded.
+
+        Raises:
+            Refused: There is none, or it is somebody else's.
+        """
+        with self.store.reading() as connection:
+            found = ballots.find(connection, ballot_id)
+        if found is None or found.rater != rater.id:
+            raise Refused("unknown_ballot")
+        return found
+
+    def say(self, rater: Rater, ballot_id: str, text: str) -> LiveBattle:
+        """Go on with a battle: one more message to both contestants.
+
+        Raises:
+            Refused: Used up, gone from memory, too long, or too many turns.
+        """
+        self._check_text(text)
+        battle = self.live(rater, ballot_id)
+        if battle is None:
+            found = self.ballot(rater, ballot_id)
+            raise Refused("void" if found.state in ("open", "void") else "revealed")
+        if battle.phase == "failed":
+            raise Refused("void")
+        battle.ask(text)
+        return battle
+
+    async def vote(self, rater: Rater, ballot_id: str, opinion: Opinion) -> Verdict:
+        """Use a ballot, and learn who it was. Sent again it counts once and reveals again.
+
+        Raises:
+            Refused: Unknown, foreign, expired, void or used-up ballot, or not both answers have text yet.
+            Interrupted: It could not be written; the ballot is as before.
+        """
+        if opinion not in (-2, -1, 0, 1, 2, "both_bad", "skip") or isinstance(opinion, bool):
+            raise Refused("bad_grade")
+        battle = self.live(rater, ballot_id)
+        if battle is not None and battle.phase != "failed":
+            said, answers, outcome = battle.evidence()
+        else:
+            found = self.ballot(rater, ballot_id)
+            said = found.said
+            answers = _stored_answers(found)
+            outcome = {
+                "early": False,
+                "style": {side: style(one.text) for side, one in zip("ab", answers, strict=True)},
+            }
+        receipt = await self.transact(
+            lambda c: ballots.cast(c, ballot_id, rater.id, opinion, said=said, answers=answers, outcome=outcome)
+        )
+        if receipt.new:
+            self.exposure.settled(receipt.ballot)
+            self._keeper.submit(self.boards.add, receipt.ballot)
+        if battle is not None:
+            del self._live[ballot_id]
+            self._do(battle.end())
+        return Verdict(receipt=receipt, reveal=self.reveal(receipt.ballot))
+
+    def reveal(self, ballot: Ballot) -> dict[Pane, Unmasked]:
+        """Who answered, for a ballot that was used.
+
+        Raises:
+            Refused: It was not used yet.
+        """
+        if ballot.state == "open" or ballot.outcome is None:
+            raise Refused("not_yet")
+        with self.store.reading() as connection:
+            said = {side: _response(connection, f"{ballot.id}:{side}") for side in ("a", "b")}
+        return {pane: self._unmasked(ballot, pane, said[ballot.shown(pane)]) for pane in PANES}
+
+    def history(self, rater: Rater) -> list[Ballot]:
+        """What a rater voted on, newest first."""
+        with self.store.reading() as connection:
+            return ballots.of_rater(connection, rater.id)
+
+    async def withdraw(self, rater: Rater, ballot_id: str) -> None:
+        """Take a vote back: it counts no more, and what was said is erased. That it existed stays in the log.
+
+        Raises:
+            Refused: There is none, or it is somebody else's.
+        """
+        found = self.ballot(rater, ballot_id)
+        await self.transact(lambda c: erase_vote(c, found, state="withdrawn", by="rater"))
+        self.votes.withdrawn.add(ballot_id)
+        self._keeper.submit(self.boards.restart)
+
+    async def change(
+        self, contestant: str, event: Literal["stopped", "resumed", "retired"], *, reason: str, by: str
+    ) -> Change:
+        """Stop, resume or retire a contestant; stopping ends every battle that it is in at once."""
+        return await self.registry.change(
+            contestant, event, reason=reason, by=by, meanwhile=lambda: self._end_battles(contestant, event)
+        )
+
+    def name_of(self, contestant: str) -> str:
+        """The name that a contestant id, or an imported name, stands for."""
+        if contestant.startswith(_IMPORTED):
+            return contestant.removeprefix(_IMPORTED)
+        return self.registry.name(contestant)
+
+    # Inside
+
+    def _prompt(self, text: str | None, page: str) -> Prompt:
+        if text is None:
+            own = [p for p in self.pool.prompts if p.language.startswith(page)] or list(self.pool.prompts)
+            return Random(secrets.randbits(64)).choice(own)
+        self._check_text(text)
+        return Prompt(key="typed", turns=(text,), language=language_of(text, page), tags=(category_of(text),))
+
+    def _check_text(self, text: str) -> None:
+        most = self.settings.limits.prompt_characters
+        if len(text) > most:
+            raise Refused("too_long", characters=len(text), most=most)
+        if not text.strip():
+            raise Refused("empty")
+
+    def _check_room(self, rater: Rater) -> None:
+        limits, moment = self.settings.limits, time.monotonic()
+        recent = self._recent[rater.id]
+        while recent and recent[0] < moment - _MINUTE:
+            recent.popleft()
+        if len(recent) >= limits.battles_per_minute:
+            raise Refused("too_fast", seconds=round(recent[0] + _MINUTE - moment) or 1)
+        self._forget()
+        if sum(battle.phase == "answering" for battle in self._live.values()) >= limits.running:
+            raise Refused("busy")
+        today = now()[:10]
+        if today != self._today:
+            self._today, self._budget.spent_usd, self._budget.usd = today, 0.0, limits.usd_per_day
+        if limits.usd_per_day is not None and self._budget.spent_usd >= limits.usd_per_day:
+            raise Refused("budget")
+        recent.append(moment)
+
+    def _forget(self) -> None:
+        """Let go of battles whose ballots have expired; what was said in them is recorded."""
+        moment = now()
+        for name in [name for name, battle in self._live.items() if battle.ballot.expires < moment]:
+            self._do(self._live.pop(name).end())
+
+    async def _keep(self, ballot_id: str, said: Said, failure: str) -> None:
+        def work(connection: Connection) -> Ballot | None:
+            found = ballots.find(connection, ballot_id)
+            if found is None or found.state != "open":
+                return None
+            kept = replace(found, said=said, failure=failure, state="void" if failure else "open")
+            ballots.save(connection, kept)
+            return kept
+
+        kept = await self.transact(work)
+        if kept is not None:
+            self.exposure.settled(kept)
+
+    def _end_battles(self, contestant: str, event: str) -> int:
+        if event == "resumed":
+            return 0
+        hit = [b for b in self._live.values() if contestant in (b.ballot.pairing.a, b.ballot.pairing.b)]
+        for battle in hit:
+            del self._live[battle.ballot.id]
+            self._do(self._void(battle))
+        return len(hit)
+
+    async def _void(self, battle: LiveBattle) -> None:
+        await battle.end("stopped")
+        await self._keep(battle.ballot.id, battle.said, "stopped")
+
+    def _do(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _unmasked(self, ballot: Ballot, pane: Pane, response: Response | None) -> Unmasked:
+        side = ballot.shown(pane)
+        entrant = self.registry.entrants.get(ballot.contestant(pane))
+        assert ballot.outcome is not None
+        return Unmasked(
+            name=self.name_of(ballot.contestant(pane)),
+            contestant=entrant.contestant if entrant else None,
+            price=entrant.entry.price if entrant else None,
+            seconds=response.seconds if response else 0.0,
+            tokens=response.usage.completion_tokens if response else 0,
+            usd=response.usd if response else 0.0,
+            masked=ballot.outcome.masked.get(side, 0),
+            finish=response.finish if response else "",
+        )
+
+
+def erase_vote(connection: Connection, ballot: Ballot, *, state: str, by: str) -> None:
+    """Erase what a ballot led to, and note in the log that it was done."""
+    from sqlalchemy import delete
+
+    if ballot.seq is not None:
+        history.erase(connection, [ballot.seq])
+    connection.execute(delete(votes).where(votes.c.key == ballot.id))
+    connection.execute(delete(responses).where(responses.c.key.in_((f"{ballot.id}:a", f"{ballot.id}:b"))))
+    connection.execute(ballot_table.update().where(ballot_table.c.id == ballot.id).values(state=state))
+    ballots.save(connection, replace(ballot, state=state, said=Said()))
+    history.append(connection, "withdrawal", {"entry": ballot.seq, "state": state, "by": by, "at": now()})
+
+
+def _response(connection: Connection, key: str) -> Response | None:
+    from sqlalchemy import select
+
+    from fairtrial.core import from_json
+
+    row = connection.execute(select(responses.c.body).where(responses.c.key == key)).first()
+    return None if row is None else from_json(bytes(row.body), Response)
+
+
+def _stored_answers(ballot: Ballot) -> tuple[Response, Response]:
+    """The answers that a ballot has on record: those of a rating task, or of a battle from before a restart.
+
+    Raises:
+        Refused: There are none.
+    """
+    if not ballot.said.a or not ballot.said.b:
+        raise Refused("void" if ballot.state in ("void", "open") else "unknown_ballot")
+    prompt = Prompt(key=ballot.question or "typed", turns=ballot.said.prompts, language=ballot.language)
+    return (
+        Response(prompt=prompt.id, contestant=ballot.pairing.a, turns=ballot.said.a, usage=Usage()),
+        Response(prompt=prompt.id, contestant=ballot.pairing.b, turns=ballot.said.b, usage=Usage()),
+    )
