@@ -1,13 +1,27 @@
-"""A real store, and simulated contestants of known strength (labelled so), for the arena's tests."""
+"""A real store, and an arena of simulated contestants, for the arena's tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fairtrial.arena.arena import Arena
 from fairtrial.arena.settings import check_settings
 from fairtrial.content import load
 from fairtrial.store import Store
+
+Tables = dict[str, Any]
+
+
+def _sim(name: str, **settings: object) -> Tables:
+    return {"name": name, "model": f"sim/{name}", "settings": {"skill": 0.5, "length": 20} | settings}
+
+
+@pytest.fixture
+def sim() -> Callable[..., Tables]:
+    """Makes the ``[[contestant]]`` table of a simulated model."""
+    return _sim
 
 
 @pytest.fixture
@@ -16,23 +30,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def lab_tables(names: tuple[str, ...] = ("north", "south", "east"), **arena: object) -> dict:
-    return {
-        "format": 1,
-        "arena": arena,
-        "contestant": [
-            {"name": name, "model": f"sim/{name}", "settings": {"accuracy": 0.3 + 0.2 * k}}
-            for k, name in enumerate(names)
-        ],
-    }
+_THREE = [_sim("north", skill=0.2), _sim("south", skill=0.5), _sim("east", skill=0.8)]
+OpenArena = Callable[..., Awaitable[Arena]]
 
 
 @pytest.fixture
-async def arena(store: Store) -> AsyncIterator["Arena"]:  # noqa: F821
-    from fairtrial.arena.arena import Arena
+async def open_arena(store: Store) -> AsyncIterator[OpenArena]:
+    """Opens arenas over one store: ``await open_arena([sim("x"), …], floor=0.5)``."""
+    opened: list[Arena] = []
 
-    settings, entries = check_settings(lab_tables(), where="lab.toml")
-    made = Arena(store, settings, load("builtin:starter"))
-    await made.open(entries)
-    yield made
-    await made.close()
+    async def opening(contestants: list[Tables] | None = None, **arena: object) -> Arena:
+        tables = {"format": 1, "arena": arena, "contestant": contestants or _THREE}
+        settings, entries = check_settings(tables, where="lab.toml")
+        made = Arena(store, settings, load("builtin:starter"))
+        await made.open(entries)
+        opened.append(made)
+        return made
+
+    yield opening
+    for one in opened:
+        await one.close()
+
+
+@pytest.fixture
+async def arena(open_arena: OpenArena) -> Arena:
+    return await open_arena()

@@ -265,8 +265,7 @@ class Arena:
         if receipt.new:
             self.exposure.settled(receipt.ballot)
             self._keeper.submit(self.boards.add, receipt.ballot)
-        if battle is not None:
-            del self._live[ballot_id]
+        if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
         return Verdict(receipt=receipt, reveal=self.reveal(receipt.ballot))
 

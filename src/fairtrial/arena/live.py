@@ -146,7 +146,7 @@ class LiveBattle:
         answers = {"a": self.said.a, "b": self.said.b}
         asked = "\n".join(self.said.prompts)
         return {
-            pane: tuple(self._blinding.shown(text, asked) for text in answers[self.ballot.shown(pane)])
+            pane: tuple(self._blinding.mask(text, asked).text for text in answers[self.ballot.shown(pane)])
             for pane in PANES
         }
 
@@ -216,7 +216,7 @@ class LiveBattle:
             a, b = self._sides["a"].text, self._sides["b"].text
             self.said = Said(prompts=self.asked, a=(*self.said.a, a), b=(*self.said.b, b))
             for side in self._sides.values():
-                side.masked += side.stream.masked if side.stream is not None else 0
+                side.masked += len(side.stream.flags) if side.stream is not None else 0
             self.phase, self.votable = "answered", True
         await self._keep(self.said, self.failure if self.phase == "failed" else "")
         self._tell()

@@ -55,6 +55,8 @@ class Faults:
     """Further tries of one call before its failure is raised, as with a real endpoint but without waiting."""
     latency_s: float = 0.0
     """Mean seconds of an answer; each takes between half and one and a half times as long."""
+    words_per_s: float = 0.0
+    """How fast a streamed answer comes; 0 is all at once."""
     connections: int = 64
 
 

@@ -112,6 +112,8 @@ class SimulatedProvider:
         completion = self._complete(request, draws, seconds)
         if on_text is not None and request.kind != "logprobs":
             for piece in re.findall(r"\s*\S+\s*$|\s*\S+", completion.text):
+                if self.faults.words_per_s:
+                    await asyncio.sleep(1 / self.faults.words_per_s)
                 on_text(piece)
         return completion
 
