@@ -24,6 +24,7 @@ from pathlib import Path
 
 import aiohttp
 import numpy as np
+import psutil
 from sqlalchemy import select
 
 from fairtrial.arena import access
@@ -227,7 +228,9 @@ async def load(args: argparse.Namespace, root: Path) -> dict:
             before = sum(len(voter.acknowledged) for voter in voters)
             disk = asyncio.create_task(asyncio.to_thread(fsyncs, lab, stop, synced))
             lag = asyncio.create_task(board_lag(session, server.address, voters, stop, lags))
+            busy = sum(psutil.Process(server.process.pid).cpu_times()[:2])
             took = await drive(voters, args.rate, args.seconds)
+            busy = sum(psutil.Process(server.process.pid).cpu_times()[:2]) - busy
             stop.set()
             await asyncio.gather(disk, lag)
     finally:
@@ -239,6 +242,7 @@ async def load(args: argparse.Namespace, root: Path) -> dict:
         "voters": args.voters,
         "seconds": round(took, 1),
         "votes_per_second": round((len(acknowledged) - before) / took, 1),
+        "server_cpu_ms_per_vote": round(1000 * busy / (len(acknowledged) - before), 2),
         "vote_acknowledged_ms": spread([s for voter in voters for s in voter.seconds]),
         "battle_answered_ms": spread([s for voter in voters for s in voter.battle_seconds]),
         "disk_fsync_ms": spread(synced),

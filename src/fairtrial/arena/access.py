@@ -3,10 +3,11 @@
 A token is shown once; its SHA-256 is kept. Making and revoking one is an entry of the log, without the token.
 """
 
+import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
@@ -14,9 +15,10 @@ from sqlalchemy.engine import Connection
 from fairtrial.arena.clock import now
 from fairtrial.arena.raters import new_secret, secret_digest
 from fairtrial.core import BadInput, nearest
-from fairtrial.store import history
+from fairtrial.store import Store, history
 from fairtrial.store.arena_tables import tokens
 
+T = TypeVar("T")
 ROLES: dict[str, frozenset[str]] = {
     "owner": frozenset({"read", "vote", "export", "moderate", "own"}),
     "moderator": frozenset({"read", "moderate"}),
@@ -150,6 +152,38 @@ def rotate(connection: Connection, token_id: str, *, by: str) -> tuple[str, Toke
     secret, fresh = grant(connection, old.name, old.scopes, by=by, task=old.task)
     revoke(connection, token_id, by=by)
     return secret, fresh
+
+
+class Access:
+    """Tokens as a server asks for them: looked up once, and again after any of them changed.
+
+    Args:
+        store: The lab's store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Token] = {}
+
+    def find(self, secret: str | None) -> Token | None:
+        """The token on record for a secret, in force or not, or None."""
+        if not secret or not secret.startswith(PREFIX):
+            return None
+        digest = secret_digest(secret)
+        if digest not in self._known:
+            with self._store.reading() as connection:
+                token = find(connection, secret)
+            if token is None:
+                return None
+            self._known[digest] = token
+        return self._known[digest]
+
+    async def change(self, work: Callable[[Connection], T]) -> T:
+        """Do `work`, which changes tokens, in one transaction; what was looked up before is forgotten."""
+        try:
+            return await asyncio.wrap_future(self._store.transact(work))
+        finally:
+            self._known.clear()
 
 
 def has_owner(connection: Connection) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy.engine import Connection
 
 from fairtrial.arena import ballots, raters
+from fairtrial.arena.access import Access
 from fairtrial.arena.ballots import Ballot, Opinion, Pane, Receipt, Said
 from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
@@ -43,6 +44,7 @@ from fairtrial.store.tables import responses, votes
 T = TypeVar("T")
 _MINUTE = 60.0
 _IMPORTED = "import:"
+_REMEMBERED = 50_000  # raters who need not be looked up again
 
 
 class _NoMemory(CallMemory):
@@ -93,8 +95,10 @@ class Arena:
         self._budget = Budget()
         self._today = ""
         self.registry = Registry(store, Gate(_NoMemory(), self._budget))
+        self.access = Access(store)
         self.votes = VoteColumns(self.name_of)
         self._live: dict[str, LiveBattle] = {}
+        self._known: dict[str, Rater] = {}
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
         self._background: set[asyncio.Task[Any]] = set()
@@ -138,9 +142,22 @@ class Arena:
         """Who holds this secret, or None."""
         if not secret:
             return None
+        known = self._known.get(raters.secret_digest(secret))
+        if known is not None:
+            return known
         with self.store.reading() as connection:
             found = raters.find(connection, secret)
-        return found if found is not None and found.state == "active" else None
+        if found is None or found.state != "active":
+            return None
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[raters.secret_digest(secret)] = found
+        return found
+
+    async def tell(self, rater: Rater, profile: dict[str, str]) -> None:
+        """Keep what a rater chose to tell about themselves (`privacy.check_profile`), in place of what was told."""
+        await self.transact(lambda c: raters.set_profile(c, rater.id, profile))
+        self._known.clear()
 
     def profiles(self) -> dict[str, dict[str, str]]:
         """What each rater told about themselves."""
@@ -267,6 +284,8 @@ class Arena:
             self._keeper.submit(self.boards.add, receipt.ballot)
         if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
+        if receipt.new:
+            return Verdict(receipt=receipt, reveal=self._reveal(receipt.ballot, answers))
         return Verdict(receipt=receipt, reveal=self.reveal(receipt.ballot))
 
     def reveal(self, ballot: Ballot) -> dict[Pane, Unmasked]:
@@ -278,7 +297,11 @@ class Arena:
         if ballot.state == "open" or ballot.outcome is None:
             raise Refused("not_yet")
         with self.store.reading() as connection:
-            said = {side: _response(connection, f"{ballot.id}:{side}") for side in ("a", "b")}
+            a, b = (_response(connection, f"{ballot.id}:{side}") for side in ("a", "b"))
+        return self._reveal(ballot, (a, b))
+
+    def _reveal(self, ballot: Ballot, answers: tuple[Response | None, Response | None]) -> dict[Pane, Unmasked]:
+        said = {"a": answers[0], "b": answers[1]}
         return {pane: self._unmasked(ballot, pane, said[ballot.shown(pane)]) for pane in PANES}
 
     def history(self, rater: Rater) -> list[Ballot]:

@@ -103,6 +103,7 @@ class LiveBattle:
         self._by_pane = {side.pane: side for side in self._sides.values()}
         self.asked: tuple[str, ...] = ballot.said.prompts
         self._frames: list[Frame] = []
+        self._shown: dict[Pane, tuple[str, ...]] = dict.fromkeys(PANES, ())
         self._news = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
 
@@ -143,12 +144,7 @@ class LiveBattle:
 
     def shown(self) -> dict[Pane, tuple[str, ...]]:
         """All finished answers as the voter sees them, by pane."""
-        answers = {"a": self.said.a, "b": self.said.b}
-        asked = "\n".join(self.said.prompts)
-        return {
-            pane: tuple(self._blinding.mask(text, asked).text for text in answers[self.ballot.shown(pane)])
-            for pane in PANES
-        }
+        return dict(self._shown)
 
     def evidence(self) -> tuple[Said, tuple[Response, Response], dict[str, object]]:
         """What was said up to now, as responses and as fields of an `Outcome`; a turn that runs counts as cut.
@@ -217,6 +213,8 @@ class LiveBattle:
             self.said = Said(prompts=self.asked, a=(*self.said.a, a), b=(*self.said.b, b))
             for side in self._sides.values():
                 side.masked += len(side.stream.flags) if side.stream is not None else 0
+            for pane, before in self._shown.items():
+                self._shown[pane] = (*before, "".join(frame.text[pane] for frame in self._frames))
             self.phase, self.votable = "answered", True
         await self._keep(self.said, self.failure if self.phase == "failed" else "")
         self._tell()

@@ -48,5 +48,5 @@ async def _first_token(arena: Arena) -> str | None:
     with arena.store.reading() as connection:
         if access.has_owner(connection):
             return None
-    secret, _ = await arena.transact(lambda c: access.grant(c, "first owner", {"owner"}, by="serve", days=3650))
+    secret, _ = await arena.access.change(lambda c: access.grant(c, "first owner", {"owner"}, by="serve", days=3650))
     return secret

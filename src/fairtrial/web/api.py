@@ -10,7 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from fairtrial.arena import access, ballots
+from fairtrial.arena import ballots
+from fairtrial.arena.access import Token
 from fairtrial.arena.arena import Arena, Verdict
 from fairtrial.arena.boards import View
 from fairtrial.arena.live import LiveBattle
@@ -112,7 +113,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def arena_of(request: Request) -> Arena:
+async def arena_of(request: Request) -> Arena:
     """The arena that is served."""
     arena: Arena = request.app.state.arena
     return arena
@@ -122,9 +123,8 @@ ArenaOf = Annotated[Arena, Depends(arena_of)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def _token(arena: Arena, bearer: HTTPAuthorizationCredentials | None, scope: str) -> access.Token:
-    with arena.store.reading() as connection:
-        token = access.find(connection, bearer.credentials if bearer else None)
+def _token(arena: Arena, bearer: HTTPAuthorizationCredentials | None, scope: str) -> Token:
+    token = arena.access.find(bearer.credentials if bearer else None)
     if token is None or token.state != "active":
         raise Denied("no_token")
     if not token.may(scope):
