@@ -23,7 +23,7 @@ from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
 from fairtrial.arena.clock import now
 from fairtrial.arena.exposure import counted
-from fairtrial.arena.live import PANES, LiveBattle
+from fairtrial.arena.live import PANES, SIDES, LiveBattle
 from fairtrial.arena.pairing import draw
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
@@ -135,7 +135,9 @@ class Arena:
     async def enrol(self, kind: raters.RaterKind, *, secret: str | None = None, task: str | None = None) -> str:
         """Record a rater who agreed to the notice; gives the secret by which they are known again."""
         secret = secret or raters.new_secret()
-        await self.transact(lambda c: raters.add(c, secret, kind, consent=raters.NOTICE, task=task))
+        await self.transact(
+            lambda c: raters.find(c, secret) or raters.add(c, secret, kind, consent=raters.NOTICE, task=task)
+        )
         return secret
 
     def rater(self, secret: str | None) -> Rater | None:
@@ -200,10 +202,7 @@ class Arena:
             category=prompt.category,
         )
         recorded = asyncio.ensure_future(self.transact(lambda c: ballots.open_ballot(c, ballot)))
-        sides: dict[Literal["a", "b"], Any] = {}
-        for side, contestant in (("a", pairing.a), ("b", pairing.b)):
-            entrant = self.registry.entrants[contestant]
-            sides[side] = (entrant.contestant, entrant.model)
+        sides = {side: self.registry.ready(name) for side, name in zip(SIDES, (pairing.a, pairing.b), strict=True)}
         battle = LiveBattle(
             ballot,
             sides,

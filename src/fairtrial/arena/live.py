@@ -30,6 +30,7 @@ from fairtrial.models import Model
 from fairtrial.models.face import tokens_in
 
 PANES: tuple[Pane, Pane] = ("A", "B")
+SIDES: tuple[Literal["a", "b"], Literal["a", "b"]] = ("a", "b")
 Phase = Literal["answering", "answered", "failed"]
 
 
@@ -157,20 +158,18 @@ class LiveBattle:
             raise Refused("not_yet")
         said = self.said
         if running:
-            a, b = self._sides["a"].text, self._sides["b"].text
-            said = Said(prompts=self.asked, a=(*said.a, a), b=(*said.b, b))
+            now_a, now_b = (self._sides[side].text for side in SIDES)
+            said = Said(prompts=self.asked, a=(*said.a, now_a), b=(*said.b, now_b))
         prompt = self._prompt(said.prompts)
-        responses = tuple(
-            self._response(self._sides[side], prompt, turns, running) for side, turns in (("a", said.a), ("b", said.b))
-        )
+        turns = {"a": said.a, "b": said.b}
+        a, b = (self._response(self._sides[side], prompt, turns[side], running) for side in SIDES)
         outcome: dict[str, object] = {
             "early": running,
             "masked": {name: side.masked for name, side in self._sides.items()},
             "style": {"a": style(said.a[-1]), "b": style(said.b[-1])},
             "usd": sum(side.usd for side in self._sides.values()),
         }
-        assert len(responses) == 2
-        return said, (responses[0], responses[1]), outcome
+        return said, (a, b), outcome
 
     async def end(self, failure: str = "") -> None:
         """Stop whatever runs; with `failure` the battle is void from now on."""

@@ -139,6 +139,12 @@ class Registry:
         """Ids of all who may be drawn now, sorted."""
         return sorted(name for name, one in self.entrants.items() if one.alive)
 
+    def ready(self, contestant: str) -> tuple[Contestant, Model]:
+        """A contestant that is alive, and its model."""
+        entrant = self.entrants[contestant]
+        assert entrant.model is not None
+        return entrant.contestant, entrant.model
+
     def name(self, contestant: str) -> str:
         """The name that a contestant id stands for."""
         return self.entrants[contestant].contestant.name

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from fairtrial.arena import ballots
@@ -27,14 +27,23 @@ _bearer = HTTPBearer(auto_error=False, description="A token with the scope that 
 BattleId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
+Text = Annotated[str, Field(min_length=1, pattern=r"\S", description="At most as long as the lab's limit says.")]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):  # in Python true equals 1
+        raise ValueError("true and false are no grades")  # noqa: TRY004 - what pydantic wants
+    return value
 
 
 class Ask(_Body):
     """What both contestants are asked."""
 
-    prompt: str | None = None
+    prompt: Text | None = None
     """None takes a prompt from the lab's pool."""
     stream: bool = False
     """Answer with server-sent events while both write."""
@@ -43,14 +52,14 @@ class Ask(_Body):
 class Say(_Body):
     """The next message of a battle."""
 
-    prompt: str
+    prompt: Text
     stream: bool = False
 
 
 class Opinion(_Body):
     """A vote."""
 
-    grade: Literal[-2, -1, 0, 1, 2, "both_bad", "skip"]
+    grade: Annotated[Literal[-2, -1, 0, 1, 2, "both_bad", "skip"], BeforeValidator(_no_truth)]
     """Positive when the answer shown as ``a`` is better."""
 
 
@@ -113,6 +122,19 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"enum": ["battle", "text", "done", "failed"]}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
+STREAMED = ERRORS | {
+    200: {
+        "description": "Both answers; or, with `stream`, events: battle, text …, then done or failed.",
+        "content": {"text/event-stream": {"schema": _EVENT}},
+    }
+}
+
+
 async def arena_of(request: Request) -> Arena:
     """The arena that is served."""
     arena: Arena = request.app.state.arena
@@ -148,14 +170,14 @@ async def voter(arena: ArenaOf, bearer: Bearer) -> Rater:
 Voter = Annotated[Rater, Depends(voter)]
 
 
-@router.post("/battles", responses=ERRORS, response_model=Battle)
+@router.post("/battles", responses=STREAMED, response_model=Battle)
 async def begin(body: Ask, arena: ArenaOf, rater: Voter) -> Response | Battle:
     """Draw two contestants and let them answer; with ``stream`` as events, else when both are done."""
     battle = await arena.begin(rater, body.prompt)
     return await _answered(battle, stream=body.stream)
 
 
-@router.post("/battles/{battle}/turns", responses=ERRORS, response_model=Battle)
+@router.post("/battles/{battle}/turns", responses=STREAMED, response_model=Battle)
 async def say(battle: BattleId, body: Say, arena: ArenaOf, rater: Voter) -> Response | Battle:
     """Go on with a battle: one more message to both contestants."""
     return await _answered(arena.say(rater, battle, body.prompt), stream=body.stream)
@@ -184,7 +206,9 @@ async def board(
     control: Annotated[Literal["raw", "style"], Query(description="Take style and position out.")] = "raw",
     category: Annotated[str, Query(max_length=80)] = "",
     language: Annotated[str, Query(max_length=16)] = "",
-    group: Annotated[str, Query(max_length=80, description="BAND=VALUE of what raters told.")] = "",
+    group: Annotated[
+        str, Query(pattern=r"^([a-z]{1,40}=[^=\s]{1,40})?$", description="BAND=VALUE of what raters told.")
+    ] = "",
     flagged: Annotated[Literal["counted", "weighted"], Query(description="What becomes of flagged votes.")] = "counted",
 ) -> JSONResponse:
     """The leaderboard as board JSON, provisional between declared looks."""
