@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from fairtrial.cli.output import console, show_report, shown
 from fairtrial.cli.progress import shown_progress
 from fairtrial.core import BadInput
 from fairtrial.lab import Lab
-from fairtrial.lab.starter import starter_trial, write_starter_trial
+from fairtrial.lab.starter import add_arena, starter_trial, write_starter_trial
 from fairtrial.runs import parse_trial
 
 DEFAULT_MODEL = "smollm2-135m"
@@ -27,6 +29,7 @@ def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: 
         _add_endpoint(raw, endpoint, models, tell)
     pull_with_progress(DEFAULT_MODEL, tell)
     written = write_starter_trial(lab.path)
+    add_arena(lab.directory.settings)
     plan = lab.plan(parse_trial(raw, where=str(written)))
     tell.print(
         f"{len(plan.prompts.prompts)} prompts × {len(plan.trial.contestants)} contestants, then a judge on trial …",
@@ -41,9 +44,18 @@ def run_demo(directory: Path, *, endpoint: str | None, models: list[str], json: 
     screen.print(f"\nDone in {seconds:.0f} s. {result.bought} calls bought, the rest was recorded.")
     screen.print(
         "Your own models: make demo ENDPOINT=http://localhost:11434/v1   (Ollama, vLLM, any OpenAI-compatible server)\n"
-        f"Your own trial:  edit {written}, then: fairtrial run {written} --lab {lab.path}",
+        f"Your own trial:  edit {written}, then: fairtrial run {written} --lab {lab.path}\n"
+        f"Vote yourself:   {_command()} serve --lab {lab.path}   opens the arena: these models, blind, in the browser",
         soft_wrap=True,
     )
+
+
+def _command() -> str:
+    """How the command is called from here: in a checkout it lies in the virtual environment."""
+    beside = Path(sys.executable).with_name("fairtrial")
+    if shutil.which("fairtrial") or not beside.is_file():
+        return "fairtrial"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _add_endpoint(raw: dict[str, Any], endpoint: str, models: list[str], tell: Any) -> None:

@@ -1,6 +1,7 @@
 """``fairtrial serve``: what is said when the arena opens. Read `run_server` first."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fairtrial.cli.output import as_json, console
@@ -19,15 +20,20 @@ def run_server(lab: Path, *, host: str, port: int, hosts: Sequence[str], json: b
             as_json({"address": address, "contestants": states, "first_token": opened.first_token})
             return
         out = console()
-        out.print(f"The arena is open at {address} (Ctrl-C closes it).")
+        say = partial(out.print, soft_wrap=True, highlight=False)
         alive = [one.contestant.name for one in entrants if one.alive]
-        out.print(f"Contestants: {', '.join(alive) or 'none'}." + _too_few(len(alive), lab))
+        for name in alive:
+            say(f"  {name}")
         for one in entrants:
             if one.trouble:
-                out.print(f"Not available: {one.contestant.name}: {one.trouble}", style="yellow")
+                say(f"  {one.contestant.name} is not available: {one.trouble}", style="yellow")
+        say(
+            f"The arena is open at {address} with {len(alive)} contestants; Ctrl-C closes it."
+            + _too_few(len(alive), lab)
+        )
         if opened.first_token:
-            out.print(f"Admin page: {address}/admin, with this token, which is shown only now:")
-            out.print(opened.first_token, style="bold", highlight=False, soft_wrap=True)
+            say(f"Admin page: {address}/admin, with this token, which is shown only now:")
+            say(opened.first_token, style="bold")
 
     serve(Lab.open(lab), host=host, port=port, hosts=hosts, ready=ready)
 

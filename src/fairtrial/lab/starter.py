@@ -22,3 +22,12 @@ def write_starter_trial(directory: Path) -> Path:
     if not path.exists():
         path.write_text(starter_text(), encoding="utf-8")
     return path
+
+
+def add_arena(settings: Path) -> None:
+    """Give a lab's ``lab.toml`` an arena to start from, unless it declares one or a contestant."""
+    text = settings.read_text(encoding="utf-8")
+    if {"arena", "contestant"} & set(tomllib.loads(text)):
+        return
+    start = files("fairtrial.lab").joinpath("trials/arena.toml").read_text(encoding="utf-8")
+    settings.write_text(text + start, encoding="utf-8")
