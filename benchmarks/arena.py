@@ -60,7 +60,7 @@ def make_lab(root: Path, voters: int, postgres: str | None) -> tuple[Path, list[
 
 
 def open_store(lab: Lab) -> Store:
-    return Store.open(getattr(lab.directory, "rows", lab.directory.database))
+    return Store.open(lab.directory.database)
 
 
 class Server:

@@ -57,6 +57,7 @@ class _Side:
     raw: list[str] = field(default_factory=list)
     """Pieces of the answer to the turn that runs."""
     task: asyncio.Task[None] | None = None
+    overlong: bool = False
     finish: Finish = "stop"
     error: str = ""
     usage: Usage = Usage()
@@ -190,7 +191,7 @@ class LiveBattle:
         """One turn, from the question to both answers."""
         lock = Lockstep(mode=self._settings.pace)
         for side in self._sides.values():
-            side.raw, side.finish, side.error = [], "stop", ""
+            side.raw, side.finish, side.error, side.overlong = [], "stop", "", False
             side.stream = BlindStream(self._blinding, "\n".join(self.asked))
             side.task = asyncio.create_task(self._write(side, lock))
         try:
@@ -240,7 +241,12 @@ class LiveBattle:
         stream = side.stream
         assert stream is not None
 
+        room = self._settings.limits.answer_characters
+
         def hand_on(piece: str) -> None:
+            nonlocal room
+            side.overlong |= len(piece) > room
+            piece, room = piece[:room], room - len(piece[:room])
             side.raw.append(piece)
             lock.feed(side.pane, stream.feed(piece))
 
@@ -258,6 +264,7 @@ class LiveBattle:
             async with asyncio.timeout(self._settings.limits.answer_seconds):
                 response = await answer(ask)
             self._take(side, response)
+            side.finish = "length" if side.overlong else side.finish
             if not side.raw and response.text:  # a strategy whose answer is not one call's text
                 hand_on(response.text)
         except TimeoutError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from fairtrial.arena._display import marks
+from fairtrial.arena.blinding.display import marks
 
 TICK = 0.05
 """Seconds between releases."""

@@ -34,6 +34,8 @@ class Limits(BaseModel):
     """Money that all battles of a day (UTC) may cost by the declared prices; None is no limit."""
     answer_seconds: Annotated[float, Field(gt=0)] = 180.0
     """An answer that takes longer is cut there."""
+    answer_characters: Positive = 64_000
+    """What an answer says beyond is left out."""
 
 
 class ArenaSettings(BaseModel):

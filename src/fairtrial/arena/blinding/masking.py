@@ -1,19 +1,18 @@
-"""What keeps a battle blind: names by which an answer gives its model away are masked before a voter sees them.
+"""Masking names in an answer, whole or piece by piece. Read `Blinding.mask` first; `BlindStream` does the same in pieces.
 
-Read `Blinding.mask` first; `BlindStream` does the same piece by piece. What the mask cannot catch: a model that
-describes itself without a name (its style, a riddle, an encoded name), or one that leaves out the context in which a
-name that is also a word counts as a name ("Apple" alone). The marks for the record never go to the voter.
+What the mask cannot catch: a model that describes itself without a name (its style, a riddle, an encoded name), or one
+that leaves out the context in which a name that is also a word counts as a name ("Apple" alone).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from fairtrial.arena._display import Normaliser
-from fairtrial.arena._names import Name, known, own_names
-from fairtrial.arena._reading import Reader, Word
-from fairtrial.arena._speaking import Speaker
-from fairtrial.arena._spotting import Index, tail
+from fairtrial.arena.blinding.display import Normaliser
+from fairtrial.arena.blinding.names import Name, known, own_names
+from fairtrial.arena.blinding.reading import Reader, Word
+from fairtrial.arena.blinding.speaking import Speaker
+from fairtrial.arena.blinding.spotting import Index, tail
 from fairtrial.core import Contestant
 
 MASK = "▒▒▒▒"
