@@ -222,3 +222,12 @@ async def test_after_a_restart_finished_answers_can_still_be_voted_on(open_arena
     assert len(third.votes) == 1
     assert to_json(third.votes.columns()) == to_json(after.votes.columns())
     assert third.exposure == after.exposure
+
+
+async def test_an_endless_answer_is_cut_at_the_limit(open_arena, sim):
+    arena = await open_arena([sim(n, length=3000) for n in ("one", "two")], limits={"answer_characters": 500})
+    rater = await enrolled(arena)
+    battle = await answered(arena, rater, "Go on and on.")
+    assert {len(text) for text in (*battle.said.a, *battle.said.b)} == {500}
+    verdict = await arena.vote(rater, battle.ballot.id, 0)
+    assert {one.finish for one in verdict.reveal.values()} == {"length"}

@@ -1,4 +1,4 @@
-"""Masking names in an answer, whole or piece by piece. Read `Blinding.mask` first; `BlindStream` does the same in pieces.
+"""Masking names in an answer: whole by `Blinding.mask`, read it first, or piece by piece by `BlindStream`.
 
 What the mask cannot catch: a model that describes itself without a name (its style, a riddle, an encoded name), or one
 that leaves out the context in which a name that is also a word counts as a name ("Apple" alone).
