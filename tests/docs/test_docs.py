@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,21 @@ def test_help_loads_no_heavy_room() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stderr.strip().endswith("[]")
+
+
+def test_every_setting_of_the_arena_is_documented() -> None:
+    from fairtrial.arena.settings import ArenaSettings, Limits
+
+    page = text("docs/serving.md")
+    for name in (*ArenaSettings.model_fields, *Limits.model_fields):
+        assert name == "limits" or f"| `{name}` |" in page, name
+
+
+def test_the_documented_arena_is_accepted() -> None:
+    from fairtrial.arena.settings import check_settings
+
+    page = text("docs/serving.md")
+    example = next(block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[[contestant]]" in block)
+    settings, entries = check_settings(tomllib.loads(example), where="serving.md")
+    assert len(entries) == 2
+    assert settings.looks
