@@ -35,7 +35,7 @@ async def test_from_a_question_to_a_changed_board(open_arena, store: Store):
         verdict = await arena.vote(rater, battle.ballot.id, (2, 1, 0, -1, "both_bad", "skip")[n % 6])
         assert verdict.receipt.new
         assert {one.name for one in verdict.reveal.values()} < {"north", "south", "east"}
-        left = arena.name_of(battle.ballot.contestant("A"))
+        left = arena.registry.name(battle.ballot.contestant("A"))
         assert verdict.reveal["A"].name == left
     arena._keeper.submit(int).result()
     board = arena.boards.view(View())

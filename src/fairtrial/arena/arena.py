@@ -10,7 +10,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Any, Literal, TypeVar
 
@@ -18,32 +18,30 @@ from sqlalchemy.engine import Connection
 
 from fairtrial.arena import ballots, raters
 from fairtrial.arena.access import Access
-from fairtrial.arena.ballots import Ballot, Opinion, Pane, Receipt, Said
+from fairtrial.arena.ballots import Ballot, Opinion, Pane, Said
 from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
 from fairtrial.arena.clock import now
 from fairtrial.arena.exposure import counted
-from fairtrial.arena.live import PANES, SIDES, LiveBattle
+from fairtrial.arena.live import SIDES, LiveBattle
 from fairtrial.arena.pairing import draw
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
 from fairtrial.arena.registry import Change, Registry
+from fairtrial.arena.reveal import Unmasked, Verdict, recorded_answers, stored_answers, unmasked
 from fairtrial.arena.settings import ArenaSettings
 from fairtrial.arena.topics import category_of, language_of
 from fairtrial.arena.votes import VoteColumns, used_ballots
 from fairtrial.arena.weights import weigh
 from fairtrial.contestants.style import style
 from fairtrial.contestants.wording import user_message
-from fairtrial.core import CallMemory, Completion, Contestant, Prompt, PromptSet, Request, Response, Usage
+from fairtrial.core import CallMemory, Completion, Prompt, PromptSet, Request
 from fairtrial.models import Budget, Gate
 from fairtrial.runs.trial import ContestantEntry
-from fairtrial.store import Store, history
-from fairtrial.store.arena_tables import ballots as ballot_table
-from fairtrial.store.tables import responses, votes
+from fairtrial.store import Store
 
 T = TypeVar("T")
 _MINUTE = 60.0
-_IMPORTED = "import:"
 _REMEMBERED = 50_000  # raters who need not be looked up again
 
 
@@ -55,30 +53,6 @@ class _NoMemory(CallMemory):
 
     def record(self, key: str, request: Request, completion: Completion) -> None:
         pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmasked:
-    """One contestant as it is shown after the vote."""
-
-    name: str
-    contestant: Contestant | None
-    """None for an imported answer, of which only the name is known."""
-    price: tuple[float, float] | None
-    seconds: float
-    tokens: int
-    usd: float
-    masked: int
-    """How many self-identifications were masked in its answers."""
-    finish: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a voter learns once the ballot is used."""
-
-    receipt: Receipt
-    reveal: dict[Pane, Unmasked]
 
 
 class Arena:
@@ -96,7 +70,7 @@ class Arena:
         self._today = ""
         self.registry = Registry(store, Gate(_NoMemory(), self._budget))
         self.access = Access(store)
-        self.votes = VoteColumns(self.name_of)
+        self.votes = VoteColumns(self.registry.name)
         self._live: dict[str, LiveBattle] = {}
         self._known: dict[str, Rater] = {}
         self._recent: dict[str, deque[float]] = defaultdict(deque)
@@ -270,7 +244,7 @@ class Arena:
         else:
             found = self.ballot(rater, ballot_id)
             said = found.said
-            answers = _stored_answers(found)
+            answers = stored_answers(found)
             outcome = {
                 "early": False,
                 "style": {side: style(one.text) for side, one in zip("ab", answers, strict=True)},
@@ -284,7 +258,7 @@ class Arena:
         if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
         if receipt.new:
-            return Verdict(receipt=receipt, reveal=self._reveal(receipt.ballot, answers))
+            return Verdict(receipt=receipt, reveal=unmasked(receipt.ballot, answers, self.registry))
         return Verdict(receipt=receipt, reveal=self.reveal(receipt.ballot))
 
     def reveal(self, ballot: Ballot) -> dict[Pane, Unmasked]:
@@ -296,12 +270,7 @@ class Arena:
         if ballot.state == "open" or ballot.outcome is None:
             raise Refused("not_yet")
         with self.store.reading() as connection:
-            a, b = (_response(connection, f"{ballot.id}:{side}") for side in ("a", "b"))
-        return self._reveal(ballot, (a, b))
-
-    def _reveal(self, ballot: Ballot, answers: tuple[Response | None, Response | None]) -> dict[Pane, Unmasked]:
-        said = {"a": answers[0], "b": answers[1]}
-        return {pane: self._unmasked(ballot, pane, said[ballot.shown(pane)]) for pane in PANES}
+            return unmasked(ballot, recorded_answers(connection, ballot), self.registry)
 
     def history(self, rater: Rater) -> list[Ballot]:
         """What a rater voted on, newest first."""
@@ -315,7 +284,7 @@ class Arena:
             Refused: There is none, or it is somebody else's.
         """
         found = self.ballot(rater, ballot_id)
-        await self.transact(lambda c: erase_vote(c, found, state="withdrawn", by="rater"))
+        await self.transact(lambda c: ballots.erase(c, found, state="withdrawn", by="rater"))
         self.votes.withdrawn.add(ballot_id)
         self._keeper.submit(self.boards.restart)
 
@@ -326,12 +295,6 @@ class Arena:
         return await self.registry.change(
             contestant, event, reason=reason, by=by, meanwhile=lambda: self._end_battles(contestant, event)
         )
-
-    def name_of(self, contestant: str) -> str:
-        """The name that a contestant id, or an imported name, stands for."""
-        if contestant.startswith(_IMPORTED):
-            return contestant.removeprefix(_IMPORTED)
-        return self.registry.name(contestant)
 
     # Inside
 
@@ -402,55 +365,3 @@ class Arena:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    def _unmasked(self, ballot: Ballot, pane: Pane, response: Response | None) -> Unmasked:
-        side = ballot.shown(pane)
-        entrant = self.registry.entrants.get(ballot.contestant(pane))
-        assert ballot.outcome is not None
-        return Unmasked(
-            name=self.name_of(ballot.contestant(pane)),
-            contestant=entrant.contestant if entrant else None,
-            price=entrant.entry.price if entrant else None,
-            seconds=response.seconds if response else 0.0,
-            tokens=response.usage.completion_tokens if response else 0,
-            usd=response.usd if response else 0.0,
-            masked=ballot.outcome.masked.get(side, 0),
-            finish=response.finish if response else "",
-        )
-
-
-def erase_vote(connection: Connection, ballot: Ballot, *, state: str, by: str) -> None:
-    """Erase what a ballot led to, and note in the log that it was done."""
-    from sqlalchemy import delete
-
-    if ballot.seq is not None:
-        history.erase(connection, [ballot.seq])
-    connection.execute(delete(votes).where(votes.c.key == ballot.id))
-    connection.execute(delete(responses).where(responses.c.key.in_((f"{ballot.id}:a", f"{ballot.id}:b"))))
-    connection.execute(ballot_table.update().where(ballot_table.c.id == ballot.id).values(state=state))
-    ballots.save(connection, replace(ballot, state=state, said=Said()))
-    history.append(connection, "withdrawal", {"entry": ballot.seq, "state": state, "by": by, "at": now()})
-
-
-def _response(connection: Connection, key: str) -> Response | None:
-    from sqlalchemy import select
-
-    from fairtrial.core import from_json
-
-    row = connection.execute(select(responses.c.body).where(responses.c.key == key)).first()
-    return None if row is None else from_json(bytes(row.body), Response)
-
-
-def _stored_answers(ballot: Ballot) -> tuple[Response, Response]:
-    """The answers that a ballot has on record: those of a rating task, or of a battle from before a restart.
-
-    Raises:
-        Refused: There are none.
-    """
-    if not ballot.said.a or not ballot.said.b:
-        raise Refused("void" if ballot.state in ("void", "open") else "unknown_ballot")
-    prompt = Prompt(key=ballot.question or "typed", turns=ballot.said.prompts, language=ballot.language)
-    return (
-        Response(prompt=prompt.id, contestant=ballot.pairing.a, turns=ballot.said.a, usage=Usage()),
-        Response(prompt=prompt.id, contestant=ballot.pairing.b, turns=ballot.said.b, usage=Usage()),
-    )

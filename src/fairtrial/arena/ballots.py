@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from fairtrial.arena.clock import milliseconds, now
@@ -269,6 +269,16 @@ def cast(
     )
     save(connection, used)
     return Receipt(new=True, ballot=used, entry=seq)
+
+
+def erase(connection: Connection, ballot: Ballot, *, state: str, by: str) -> None:
+    """Erase what a ballot led to, and note in the log that it was done."""
+    if ballot.seq is not None:
+        history.erase(connection, [ballot.seq])
+    connection.execute(delete(votes).where(votes.c.key == ballot.id))
+    connection.execute(delete(responses).where(responses.c.key.in_((f"{ballot.id}:a", f"{ballot.id}:b"))))
+    save(connection, replace(ballot, state=state, said=Said()))
+    history.append(connection, "withdrawal", {"entry": ballot.seq, "state": state, "by": by, "at": now()})
 
 
 def _put_evidence(connection: Connection, ballot_id: str, battle: Battle, a: Response, b: Response) -> None:

@@ -20,6 +20,8 @@ from fairtrial.runs.trial import ContestantEntry
 from fairtrial.store import Store, history
 from fairtrial.store.arena_tables import entrants
 
+IMPORTED = "import:"
+"""Before the name of whoever wrote an imported answer: nothing else is known of them."""
 State = Literal["active", "stopped", "retired"]
 Event = Literal["registered", "facts", "stopped", "resumed", "retired"]
 
@@ -146,7 +148,9 @@ class Registry:
         return entrant.contestant, entrant.model
 
     def name(self, contestant: str) -> str:
-        """The name that a contestant id stands for."""
+        """The name that a contestant id stands for, or an imported answer's name."""
+        if contestant.startswith(IMPORTED):
+            return contestant.removeprefix(IMPORTED)
         return self.entrants[contestant].contestant.name
 
     async def change(

@@ -12,11 +12,12 @@ from starlette.concurrency import run_in_threadpool
 
 from fairtrial.arena import ballots
 from fairtrial.arena.access import Token
-from fairtrial.arena.arena import Arena, Verdict
+from fairtrial.arena.arena import Arena
 from fairtrial.arena.boards import View
 from fairtrial.arena.live import LiveBattle
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
+from fairtrial.arena.reveal import Verdict
 from fairtrial.ranking import board_json
 from fairtrial.store import history
 from fairtrial.web.failures import Denied, Problem
