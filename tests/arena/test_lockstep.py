@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairtrial.arena.lockstep import SLACK, TICK, Frame, Lockstep
+from fairtrial.arena.lockstep import READING, SLACK, TICK, Frame, Lockstep
 
 
 def run(a, b, *, mode="lockstep", until=1e4):
@@ -43,6 +43,19 @@ def test_neither_pane_tells_which_side_is_faster():
     one, other = sizes(run(fast, slow)), sizes(run(slow, fast))
     assert one == other  # equal lengths: the frames are the same, whichever side is faster
     assert all(a == b for _, a, b in one)
+
+
+def test_unequal_lengths_do_not_tell_which_side_is_faster_either():
+    def written(*panes):
+        return sizes(run(*(writer(0.2, length / seconds, length) for length, seconds in panes)))
+
+    assert written((600, 1.0), (400, 5.0)) == written((600, 5.0), (400, 1.0))
+
+
+def test_no_more_than_people_read_while_an_answer_is_written():
+    frames = sizes(run(writer(0.0, 300, 3000), writer(0.0, 200, 3000)))
+    before = [(now, a) for now, a, _ in frames if now < 15]
+    assert sum(a for _, a in before) == pytest.approx(READING * before[-1][0], rel=0.05)
 
 
 def test_swapping_the_sides_mirrors_the_frames():
@@ -97,7 +110,7 @@ def test_releases_fall_on_the_grid_however_often_one_asks():
     lock.feed("A", "def")
     lock.feed("B", "def")
     assert lock.release(10.0 + 1.9 * TICK) is None
-    assert lock.release(10.0 + 2.0 * TICK) == Frame("cde", "cde", False)
+    assert lock.release(10.0 + 2.0 * TICK) == Frame("cd", "cd", False)  # as much as is read in one tick
 
 
 @pytest.mark.parametrize("one", ["e\u0301", "👩\u200d👩\u200d👧", "👍🏽", "🇰🇷", "❤\ufe0f", "\u1112\u1161\u11ab"])
@@ -155,9 +168,12 @@ def test_neither_pane_is_ahead_while_both_are_written(gaps, stretch):
     other = schedule([(gap * stretch, "y" * size) for gap, size in gaps])
     first_end = min(one[-1][0], other[-1][0])
     shown_a = shown_b = 0
+    started = 0.0
     for now, frame in run(one, other):
         shown_a, shown_b = shown_a + len(frame.a), shown_b + len(frame.b)
         if now < first_end:
             assert shown_a == shown_b
         have = min(sum(len(x) for t, x in side if x and t <= now) for side in (one, other))
-        assert min(shown_a, shown_b) >= have - 1  # the slower one waits for nothing but the grid
+        started = now if not shown_a - len(frame.a) else started
+        if now < max(one[-1][0], other[-1][0]):  # the slower one waits for the grid and the limit only
+            assert min(shown_a, shown_b) >= min(have - 1, int(READING * (now - started)))

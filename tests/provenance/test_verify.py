@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairtrial.core import BadInput
-from fairtrial.provenance import STATEMENT_NAME, SigningKey, Statement, sign_directory, verify
+from fairtrial.provenance import STATEMENT_NAME, SigningKey, Statement, sign_directory, statement_type, verify
 from fairtrial.provenance.dsse import sign
 from fairtrial.provenance.statements import EVALUATION
 
@@ -214,3 +214,25 @@ def test_what_cannot_be_signed(tmp_path: Path):
 def test_nothing_there(tmp_path: Path):
     with pytest.raises(BadInput, match="no such report"):
         verify(tmp_path / "nowhere", [])
+
+
+def test_files_apart_are_neither_signed_nor_missed(tmp_path: Path):
+    (tmp_path / "digests.txt").write_text("x")
+    (tmp_path / "rows.jsonl").write_text("y")
+    sign_directory(tmp_path, LAB, {}, apart=["rows.jsonl"])
+    assert verify(tmp_path, [LAB.public], apart=["rows.jsonl"]).word == "TRUSTED"
+    assert verify(tmp_path, [LAB.public]).problems == ("rows.jsonl: added after signing.",)
+    (tmp_path / "rows.jsonl").unlink()
+    assert verify(tmp_path, [LAB.public], apart=["rows.jsonl"]).files == 1
+
+
+def test_a_file_that_was_signed_cannot_be_declared_apart_later(report: Path):
+    (report / "report.json").write_bytes(b"other")
+    assert verify(report, [LAB.public], apart=["report.json"]).word == "TAMPERED"
+
+
+def test_what_kind_of_statement_there_is(report: Path, tmp_path: Path):
+    assert statement_type(report) == statement_type(report / "report.html") == EVALUATION
+    (report / STATEMENT_NAME).write_bytes(b"{}")
+    assert statement_type(report) is None
+    assert statement_type(tmp_path / "nowhere") is None

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -73,7 +72,7 @@ def nouns() -> Nouns:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.create(tmp_path / "lab.db") as made:
+def store(place) -> Iterator[Store]:
+    with Store.create(place) as made:
         made.put_trial("t", name="trial", created="2026-11-23T10:00:00Z", body={"seed": 7})
         yield made

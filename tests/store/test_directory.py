@@ -77,7 +77,7 @@ def test_nothing_here(tmp_path: Path):
 
 
 def test_missing_parts_are_named(lab: LabDirectory):
-    lab.database.unlink()
+    lab.database.path.unlink()
     lab.reports.rmdir()
     with pytest.raises(IntegrityError, match=re.escape("lab.db, reports")):
         lab.check()

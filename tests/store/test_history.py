@@ -3,7 +3,6 @@
 import hashlib
 import json
 import threading
-from pathlib import Path
 
 import pytest
 import rfc8785
@@ -106,8 +105,8 @@ def test_an_error_of_the_database_rejects_the_work_and_the_next_one_is_done(stor
     assert add(store, {"n": 2}) == [2]
 
 
-def test_after_closing_nothing_is_accepted(tmp_path: Path):
-    store = Store.create(tmp_path / "lab.db")
+def test_after_closing_nothing_is_accepted(place):
+    store = Store.create(place)
     store.close()
     with pytest.raises(FairtrialError, match="closed"):
         store.transact(lambda c: None)

@@ -124,7 +124,7 @@ def test_rows_become_durable_by_themselves(store: Store, nouns):
     from fairtrial.store import Reader
 
     store.put_response("k", nouns.response(1))
-    with Reader.open(store.path) as other:
+    with Reader.open(store.place) as other:
         patience = time.monotonic() + 20
         while other.response("k") is None:
             assert time.monotonic() < patience

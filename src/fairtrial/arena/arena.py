@@ -186,7 +186,6 @@ class Arena:
             keep=lambda said, failure: self._keep(ballot.id, said, failure),
         )
         self._live[ballot.id] = battle
-        self.exposure.opened(ballot)
         battle.ask(user_message(prompt))
         return battle
 
@@ -333,7 +332,10 @@ class Arena:
         """Let go of battles whose ballots have expired; what was said in them is recorded."""
         moment = now()
         for name in [name for name, battle in self._live.items() if battle.ballot.expires < moment]:
-            self._do(self._live.pop(name).end())
+            battle = self._live.pop(name)
+            if battle.phase != "failed":  # those were counted when they failed
+                self.exposure.settled(battle.ballot)
+            self._do(battle.end())
 
     async def _keep(self, ballot_id: str, said: Said, failure: str) -> None:
         def work(connection: Connection) -> Ballot | None:
@@ -345,7 +347,7 @@ class Arena:
             return kept
 
         kept = await self.transact(work)
-        if kept is not None:
+        if kept is not None and kept.state != "open":
             self.exposure.settled(kept)
 
     def _end_battles(self, contestant: str, event: str) -> int:

@@ -73,6 +73,7 @@ class Boards:
         self._lock = threading.Lock()
         self._views: dict[View, tuple[float, int, Board | NoConclusion]] = {}
         self._changes = 0
+        self._weights: tuple[float, int, Weights] | None = None
         self._live = self._start()
 
     def add(self, ballot: Ballot) -> None:
@@ -121,6 +122,13 @@ class Boards:
         columns = self._votes.columns()
         kept = self._kept(columns, view)
         return {name: [column[k] for k in kept] for name, column in columns.items()}
+
+    def weights(self) -> Weights:
+        """Weight and reason of each vote of the arena, as of the last look."""
+        now = self._clock()
+        if self._weights is None or (self._weights[1] != self._changes and now - self._weights[0] >= self._refresh):
+            self._weights = (now, self._changes, self._weigh(self.selected(View())))
+        return self._weights[2]
 
     def values(self, column: str) -> dict[str, int]:
         """The values of a column, with the number of votes of each, most first."""

@@ -1,6 +1,7 @@
 """Who was drawn how often, on which side, and what became of it: what the integrity page prints. Read `Exposure` first.
 
-Counted ballot by ballot, in one pass at the start and then as they come.
+Counted ballot by ballot, in one pass at the start and then as they are settled. A ballot that may still be used is not
+counted yet: who watched the counts while asking would learn who answers.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from fairtrial.arena.ballots import Ballot, as_ballot
+from fairtrial.arena.clock import now
 from fairtrial.arena.pairing import pair_chances, redrawn
 from fairtrial.store.arena_tables import ballots
 
@@ -54,11 +56,8 @@ class Exposure:
     ties: int = 0
     skips: int = 0
 
-    def opened(self, ballot: Ballot) -> None:
-        """A ballot was opened."""
+    def _drawn(self, ballot: Ballot) -> None:
         pairing = ballot.pairing
-        if ballot.task is not None:
-            return
         self.policies[pairing.policy] += 1
         again = redrawn(pairing)
         self.not_redrawn += (again.a, again.b, again.order) != (pairing.a, pairing.b, pairing.order)
@@ -72,10 +71,11 @@ class Exposure:
         self._of(ballot.contestant("A")).first += 1
 
     def settled(self, ballot: Ballot) -> None:
-        """A ballot was used, or its battle ended without a vote."""
+        """A ballot was used, its battle ended without a vote, or it expired; call it once for each."""
         pairing, outcome = ballot.pairing, ballot.outcome
         if ballot.task is not None:
             return
+        self._drawn(ballot)
         sides = {"a": self._of(pairing.a), "b": self._of(pairing.b)}
         if outcome is None:
             if ballot.state == "void":
@@ -103,11 +103,11 @@ class Exposure:
 
 
 def counted(connection: Connection) -> Exposure:
-    """The exposure of every ballot on record."""
-    exposure = Exposure()
+    """The exposure of every ballot on record that can be used no more."""
+    exposure, moment = Exposure(), now()
     for ballot in every_ballot(connection):
-        exposure.opened(ballot)
-        exposure.settled(ballot)
+        if ballot.state != "open" or ballot.expires < moment:
+            exposure.settled(ballot)
     return exposure
 
 

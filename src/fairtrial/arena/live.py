@@ -6,6 +6,7 @@ grow in step, and failures are not said to be of one side.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -56,6 +57,8 @@ class _Side:
     stream: BlindStream | None = None
     raw: list[str] = field(default_factory=list)
     """Pieces of the answer to the turn that runs."""
+    has_text: bool = False
+    """Something of it can be seen."""
     task: asyncio.Task[None] | None = None
     overlong: bool = False
     finish: Finish = "stop"
@@ -70,6 +73,11 @@ class _Side:
     @property
     def text(self) -> str:
         return "".join(self.raw)
+
+    @property
+    def silent(self) -> bool:
+        """Whether it ended with nothing to see."""
+        return self.task is not None and self.task.done() and not self.has_text
 
 
 class LiveBattle:
@@ -191,19 +199,22 @@ class LiveBattle:
         """One turn, from the question to both answers."""
         lock = Lockstep(mode=self._settings.pace)
         for side in self._sides.values():
-            side.raw, side.finish, side.error, side.overlong = [], "stop", "", False
+            side.raw, side.has_text, side.finish, side.error, side.overlong = [], False, "stop", "", False
             side.stream = BlindStream(self._blinding, "\n".join(self.asked))
             side.task = asyncio.create_task(self._write(side, lock))
         try:
             await self._recorded
             await self._pace(lock)
+        except FairtrialError:  # the pair could not be recorded, so nothing of it is shown
+            self.phase, self.failure, self.votable = "failed", "not_recorded", False
+            self._tell()
         finally:
             for side in self._sides.values():
                 if side.task is not None:
                     side.task.cancel()
         if self.phase == "failed":
             return
-        silent = next((side.error or "empty" for side in self._sides.values() if not side.text.strip()), "")
+        silent = next((side.error or "empty" for side in self._sides.values() if not side.has_text), "")
         if silent and not self.said.prompts:
             self.phase, self.failure, self.votable = "failed", silent, False
         elif silent:  # what was said before can still be voted on
@@ -216,20 +227,20 @@ class LiveBattle:
             for pane, before in self._shown.items():
                 self._shown[pane] = (*before, "".join(frame.text[pane] for frame in self._frames))
             self.phase, self.votable = "answered", True
-        await self._keep(self.said, self.failure if self.phase == "failed" else "")
+        with suppress(FairtrialError):  # a vote writes it all again, and says so if it cannot
+            await self._keep(self.said, self.failure if self.phase == "failed" else "")
         self._tell()
 
     async def _pace(self, lock: Lockstep) -> None:
         loop = asyncio.get_running_loop()
         while not lock.done:
+            if any(side.silent for side in self._sides.values()):
+                return  # nothing can be compared; the other answer is not shown, or it would tell which one failed
             frame = lock.release(loop.time())
             if frame is not None and (frame.a or frame.b):
                 self.votable = self.votable or lock.both_shown
                 self._frames.append(Frame(text={"A": frame.a, "B": frame.b}, votable=self.votable))
                 self._tell()
-            failed = any(side.error and not side.text for side in self._sides.values())
-            if failed:  # nothing can be compared: the other answer is not waited for
-                return
             await asyncio.sleep(TICK)
 
     def _tell(self) -> None:
@@ -243,12 +254,16 @@ class LiveBattle:
 
         room = self._settings.limits.answer_characters
 
+        def show(text: str) -> None:
+            side.has_text |= bool(text.strip())
+            lock.feed(side.pane, text)
+
         def hand_on(piece: str) -> None:
             nonlocal room
             side.overlong |= len(piece) > room
             piece, room = piece[:room], room - len(piece[:room])
             side.raw.append(piece)
-            lock.feed(side.pane, stream.feed(piece))
+            show(stream.feed(piece))
 
         past = self.said.a if side is self._sides["a"] else self.said.b
         ask = Ask(
@@ -277,7 +292,7 @@ class LiveBattle:
             side.finish, side.error = "error", "refused_request"
         finally:
             side.seconds += ask.seconds()
-            lock.feed(side.pane, stream.finish())
+            show(stream.finish())
             lock.finished(side.pane)
 
     def _take(self, side: _Side, response: Response) -> None:

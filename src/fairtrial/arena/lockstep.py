@@ -15,6 +15,8 @@ TICK = 0.05
 """Seconds between releases."""
 SLACK = 0.05
 """What pacing may add after the later end, as a share of the time that answer took itself."""
+READING = 40.0
+"""Characters a second that are shown at most while an answer is being written: more than people read."""
 
 Pane = Literal["A", "B"]
 
@@ -55,18 +57,21 @@ class Lockstep:
     """Two answers at one pace.
 
     While both are being written, both panes have the same number of characters: what the slower one has, from the
-    moment both have begun; releases fall on a grid of `tick` seconds from the first call of `release`, so arrival times
-    are rounded up to it. Once one has ended, the other goes on at no more than the pace shown so far (characters per
-    second since the first frame; as it comes where the shorter one was shown in one frame, which gives no pace),
-    whether its text is waiting or is only just being written. Once both have ended, what is left comes within `SLACK`
-    of the time the later one took, or at the next tick where that is longer. An answer without text, as of a failed
-    model, is not told from a slow one: nothing is shown until both have ended.
+    moment both have begun, at no more than `READING` characters a second; releases fall on a grid of `tick` seconds
+    from the first call of `release`, so arrival times are rounded up to it. Once one has ended and is shown to its end,
+    the other goes on at no more than the pace shown so far, whether its text is waiting or is only just being written.
+    Once both have ended, what is left of both comes within `SLACK` of the time the later one took, or at the next tick
+    where that is longer. An answer without text, as of a failed model, is not told from a slow one: nothing is shown
+    until both have ended.
 
-    What a watcher still learns: the pace and the total time of the slower answer, though not in which pane; in which
-    pane the answer is shorter, when it stops growing, as the finished page would tell; and, from how much comes in the
-    moments after both have ended, that the longer answer had been written well ahead of what was shown. That last
-    remainder cannot be spread out further without making the voter wait; ``whole`` gives nothing of this away but the
-    total time, at the price of showing no text until then.
+    The limit is what hides who is faster. Shown as they come, a longer answer by the faster model ends in a rush, and
+    one by the slower model does not: at 20 against 200 words a second that alone told the faster pane in 95 of 100
+    battles. While both keep ahead of the limit, the frames depend on nothing but the moment both have begun, the moment
+    both have ended, and the two lengths.
+
+    What a watcher still learns: these moments, as with ``whole``; who knows by heart how fast a model writes can
+    compare the total time with both lengths. Of a model that writes more slowly than the limit, its pace; and, where
+    the answers differ in length, whether the rest came in a rush, as above. ``whole`` does not give the latter away.
 
     Args:
         mode: ``lockstep``, or ``whole``: both answers appear when both are done.
@@ -84,7 +89,7 @@ class Lockstep:
         self._credit = 0.0  # characters that the pace allows and that were not there
         self._pace: float | None = None  # characters per second, once one has ended
         self._ended: float | None = None
-        self._left = 0
+        self._left = 0  # characters of the longer one that were not shown when both had ended
         self.done = False
         """Both answers are complete and shown."""
 
@@ -143,31 +148,38 @@ class Lockstep:
             return a.take(len(a.ready)), b.take(len(b.ready))
         was = max(a.shown, b.shown)
         have = sorted((side.shown + len(side.ready), side.finished) for side in (a, b))
-        common, shorter_ended = have[0]
-        target = max(was, common)
+        (common, shorter_ended), (most, _) = have
         if was == 0:
             self._first_shown = now
-        if shorter_ended and have[1][0] > common:
-            target = max(target, self._beyond(now, was, common, have[1][0]))
+        if self._ended is not None:
+            target = self._rest(now, was, most)
+        else:
+            target = max(was, common)
+            if shorter_ended and most > common:
+                target = self._beyond(now, was, common, most)
+            target = min(target, max(was, int(READING * (now - self._first_shown + self._tick) + 1e-6)))
         self._last_paced = now
         return a.take(target - a.shown), b.take(target - b.shown)
 
     def _beyond(self, now: float, was: int, common: int, most: int) -> int:
-        """How far the longer answer may go on once the shorter one is shown to its end."""
-        start = self._start or 0.0
+        """How far the longer answer may go on once the shorter one has ended."""
+        if was < common:
+            return common
         if self._pace is None:
             shown_for = now - self._first_shown
             self._pace = common / shown_for if shown_for > 0 else float("inf")
             self._last_paced = now
         if self._pace == float("inf"):
-            paced = most
-        else:
-            self._credit += self._pace * (now - self._last_paced)
-            paced = min(max(was, common) + int(self._credit), most)
-            self._credit = min(self._credit - int(self._credit), 1.0) if paced < most else 0.0
-        if self._ended is None:
-            return paced
-        # So much has to be out before the next release that the last one falls within the slack.
-        slack = SLACK * (self._ended - self._tick - start) - self._tick  # the end itself was noticed up to a tick late
+            return most
+        self._credit += self._pace * (now - self._last_paced)
+        target = min(was + int(self._credit), most)
+        self._credit = min(self._credit - int(self._credit), 1.0) if target < most else 0.0
+        return target
+
+    def _rest(self, now: float, was: int, most: int) -> int:
+        """How far both are shown once both have ended: the last release falls within the slack."""
+        assert self._ended is not None
+        began = self._start or 0.0
+        slack = SLACK * (self._ended - self._tick - began) - self._tick  # the end itself was noticed up to a tick late
         share = min((now + self._tick - self._ended) / slack, 1.0) if slack > 0 else 1.0
-        return max(paced, most - int(self._left * (1 - share)))
+        return max(was, most - int(self._left * (1 - share)))

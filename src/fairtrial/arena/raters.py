@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from fairtrial.arena.clock import now
@@ -91,3 +91,9 @@ def profiles(connection: Connection) -> dict[str, dict[str, str]]:
     rows = connection.execute(select(raters.c.id, raters.c.profile))
     told = {row.id: from_json(bytes(row.profile), dict) for row in rows}
     return {rater: profile for rater, profile in told.items() if profile}
+
+
+def kinds(connection: Connection) -> dict[str, int]:
+    """How many raters of each kind there are."""
+    rows = connection.execute(select(raters.c.kind, func.count()).group_by(raters.c.kind).order_by(raters.c.kind))
+    return {kind: count for kind, count in rows}

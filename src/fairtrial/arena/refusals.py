@@ -20,12 +20,13 @@ Kind = Literal[
     "busy",
     "few_contestants",
     "budget",
-    "no_answer",
+    "no_answer",  # of which contestant, and why, is not said: it would tell who it is
     "closed_task",
     "bad_link",
     "finished_task",
     "unknown_task",
     "bad_grade",
+    "too_many_notices",
 ]
 
 _SAID: dict[str, str] = {
@@ -44,11 +45,12 @@ _SAID: dict[str, str] = {
     "busy": "too many battles are being answered now; try again in a moment.",
     "few_contestants": "two contestants are needed, and {alive} can answer now.",
     "budget": "the arena has spent what it may spend today.",
-    "no_answer": "one of the two contestants could not answer ({failure}).",
+    "no_answer": "one of the two contestants could not answer.",
     "closed_task": "this rating task is closed.",
     "bad_link": "this invitation is not known, was used up, or has expired.",
     "finished_task": "there is nothing more to rate here.",
     "unknown_task": "there is no such rating task.",
+    "too_many_notices": "there are many open messages already; wait until they were looked at.",
     "bad_grade": "a grade is a whole number from -2 to 2, 'both_bad' or 'skip'.",
 }
 

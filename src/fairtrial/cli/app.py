@@ -21,6 +21,8 @@ app = typer.Typer(
     epilog="Add --debug to any command for a full traceback.",
 )
 app.add_typer(models_app, name="models")
+log_app = typer.Typer(help="The lab's append-only log of votes and events.", no_args_is_help=True)
+app.add_typer(log_app, name="log")
 
 LabOption = Annotated[
     Path, typer.Option("--lab", envvar="FAIRTRIAL_LAB", help="The lab's directory.", show_default="./lab")
@@ -192,6 +194,9 @@ def rank(
     draws: Annotated[int, typer.Option(min=100, help="Draws behind the simultaneous intervals.")] = 4000,
     agreement: Annotated[bool, typer.Option("--agreement", help="How far raters agree, too.")] = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="Who beat whom, too.")] = False,
+    unweighted: Annotated[
+        bool, typer.Option("--unweighted", help="Let every vote count once, whatever its weight.")
+    ] = False,
     out: Annotated[
         list[Path] | None, typer.Option(help="Save the board as .svg, .png, .html or .json; repeatable.")
     ] = None,
@@ -206,8 +211,8 @@ def rank(
         raise BadInput("give a battle file, or --lab DIR.", next_step="Try: fairtrial rank votes.csv")
     request = Request(
         kind=kind, ties=ties, graded=graded, control=control, cluster=cluster, by=by, where=tuple(where or ()),
-        alpha=alpha, margin=margin, draws=draws, seed=seed, agreement=agreement, matrix=matrix, out=tuple(out or ()),
-        lang=lang, json=json,
+        alpha=alpha, margin=margin, draws=draws, seed=seed, agreement=agreement, matrix=matrix, unweighted=unweighted,
+        out=tuple(out or ()), lang=lang, json=json,
     )  # fmt: skip
     check(request)
     if file is not None:
@@ -250,12 +255,12 @@ def report(
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="A report's directory.")],
+    path: Annotated[Path, typer.Argument(help="The directory of a report or a release.")],
     trust: Annotated[list[Path] | None, typer.Option(help="Public key files (PEM) to trust.")] = None,
     lab: LabOption = DEFAULT_LAB,
     json: JsonOption = False,
 ) -> None:
-    """Check a report offline: TRUSTED, UNTRUSTED, TAMPERED (naming the file) or UNSIGNED."""
+    """Check a report or a release offline: TRUSTED, UNTRUSTED, TAMPERED (naming file or row) or UNSIGNED."""
     from fairtrial.cli.verifying import verify_path
 
     raise typer.Exit(verify_path(path, trust or [], lab, json=json))
@@ -275,6 +280,60 @@ def serve(
     from fairtrial.cli.serving import run_server
 
     run_server(lab, host=host, port=port, hosts=allow_host or [], json=json)
+
+
+@app.command()
+def backup(
+    destination: Annotated[Path, typer.Argument(help="A directory that is not there yet.", metavar="DIR")],
+    lab: LabOption = DEFAULT_LAB,
+    json: JsonOption = False,
+) -> None:
+    """Copy a lab, also while it is served; the copy is looked through, and is a lab itself."""
+    from fairtrial.lab import Lab
+    from fairtrial.lab.backup import back_up
+
+    copied = back_up(Lab.open(lab), destination)
+    if json:
+        as_json({"copy": str(copied.path), "entries": copied.entries, "link": copied.link, "mb": copied.megabytes})
+        return
+    console().print(
+        f"Copied to {copied.path} ({copied.megabytes:.1f} MB, private keys included: guard it as you guard the lab).",
+        soft_wrap=True,
+    )
+    console().print(
+        f"Its log has {copied.entries} entries, all walked; the newest link is {copied.link}.", soft_wrap=True
+    )
+
+
+@app.command()
+def export(
+    lab: LabOption = DEFAULT_LAB,
+    task: Annotated[str | None, typer.Option(help="Votes of a rating task.", show_default="the arena's")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Copy the release to this directory, too; it must not be there.", metavar="DIR")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a public release of the arena's votes: screened, signed, with boards that follow byte for byte."""
+    from fairtrial.cli.exporting import export_release
+
+    export_release(lab, task=task, out=out, json=json)
+
+
+@log_app.command("check")
+def log_check(lab: LabOption = DEFAULT_LAB, json: JsonOption = False) -> None:
+    """Walk the lab's whole log: no entry is missing, changed or moved."""
+    from fairtrial.cli.exporting import check_log
+
+    check_log(lab, json=json)
+
+
+@log_app.command("head")
+def log_head(lab: LabOption = DEFAULT_LAB, json: JsonOption = False) -> None:
+    """Print where the log ends: its size and newest link, to hold the lab to later."""
+    from fairtrial.cli.exporting import show_head
+
+    show_head(lab, json=json)
 
 
 @app.command()

@@ -37,6 +37,7 @@ class Request:
     seed: int = 0
     agreement: bool = False
     matrix: bool = False
+    unweighted: bool = False
     out: Sequence[Path] = ()
     lang: "Language | None" = None
     json: bool = False
@@ -44,7 +45,8 @@ class Request:
     @property
     def plain(self) -> bool:
         """Whether nothing is asked for but the boards as they are."""
-        said = (self.kind, self.graded, self.control, self.cluster, self.by, self.where, self.agreement, self.matrix)
+        asked = (self.agreement, self.matrix, self.unweighted)
+        said = (self.kind, self.graded, self.control, self.cluster, self.by, self.where, *asked)
         usual = Request()
         numbers = ("ties", "alpha", "margin", "draws", "seed")
         return not any((*said, self.out)) and all(getattr(self, name) == getattr(usual, name) for name in numbers)
@@ -191,7 +193,8 @@ def _read(source: Source, request: Request) -> "Battles":
     by = tuple(dict.fromkeys([*([request.by] if request.by else []), *where]))
 
     def read(columns: tuple[str, ...]) -> "Battles":
-        return as_battles(source.votes, control=_names(request.control), by=columns, only=where)
+        control, weighted = _names(request.control), not request.unweighted
+        return as_battles(source.votes, control=control, by=columns, only=where, weighted=weighted)
 
     if request.agreement and "rater" not in by:
         try:
@@ -256,16 +259,16 @@ def as_plain(ranking: "Ranking") -> dict[str, Any]:
 
 def _save(ranking: "Ranking", path: Path, request: Request) -> None:
     """Write one output; a reader sees the old file or the new one, never half of one."""
-    import json
     import os
 
     import fairtrial
     from fairtrial import reports
+    from fairtrial.ranking import board_bytes
 
     lang = request.lang or "en"
     match path.suffix.lower():
         case ".json":
-            data = json.dumps(as_plain(ranking), ensure_ascii=False, indent=1).encode() + b"\n"
+            data = board_bytes(as_plain(ranking))
         case ".svg":
             data = reports.board_svg(ranking, lang=lang).encode()
         case ".png":

@@ -2,7 +2,8 @@
 
 Columns are ``model_a, model_b, winner`` and optionally ``question_id, rater, grade, weight, order, evaluator_kind``, as
 in the published arena data; other published shapes are recognised (`shapes`). Labels are taken literally, case and
-spaces count. A fast reader takes clean files; whatever it doubts goes to the strict reader, which names the row.
+spaces count. Rows of weight 0 with a ``weight_reason``, and rows ``withheld``, are passed over and counted by reason.
+A fast reader takes clean files; whatever it doubts goes to the strict reader, which names the row.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +24,12 @@ Planned = Callable[[Sequence[str], bool], Plan]
 
 
 def read_battles(
-    path: str | Path, *, control: Sequence[str] = (), by: Sequence[str] = (), only: Mapping[str, object] | None = None
+    path: str | Path,
+    *,
+    control: Sequence[str] = (),
+    by: Sequence[str] = (),
+    only: Mapping[str, object] | None = None,
+    weighted: bool = True,
 ) -> Battles:
     """Votes of a battle file as columns.
 
@@ -35,6 +41,7 @@ def read_battles(
             where a recognised shape has them.
         by: Columns to keep as labels.
         only: Column to a value, compared as text: rows where the column has another are passed over.
+        weighted: Use the weights of the votes; without them every vote counts once.
 
     Raises:
         BadInput: A missing, empty or broken file, a wrong encoding, a missing column, an unknown label, a grade that
@@ -43,7 +50,7 @@ def read_battles(
     file = Path(path)
 
     def planned(names: Sequence[str], late: bool) -> Plan:
-        return Plan.of(names, control=control, by=by, only=only, where=str(file), late=late)
+        return Plan.of(names, control=control, by=by, only=only, where=str(file), late=late, weighted=weighted)
 
     check_file(file)
     suffix = suffix_of(file)

@@ -10,7 +10,7 @@ from fairtrial.core import BadInput, nearest
 from fairtrial.formats.coding import Kind, Loaded, Want, text_of
 from fairtrial.formats.shapes import Pair, Shape, shape_of
 from fairtrial.formats.verdicts import LABELS, Verdicts
-from fairtrial.stats import POSITION, RELATIVE, REQUIRED, Battles, Coded, Column, IntArray, Place, features_of
+from fairtrial.stats import POSITION, RELATIVE, REQUIRED, Battles, Coded, Column, IntArray, Place, features_of, numbers
 
 SHOWN = 10
 """Most values or names listed in an error."""
@@ -31,6 +31,8 @@ class Plan:
     only: Mapping[str, tuple[Want, str]]
     """Name as given to the column and the text it must have."""
     judges: Want | None
+    apart: Mapping[str, Want]
+    """The columns that say why a row is passed over: ``weight_reason``, where the weight is 0, and ``withheld``."""
     names: tuple[str, ...] = field(repr=False)
 
     @property
@@ -39,7 +41,8 @@ class Plan:
         pairs = (want for pair in self.features.values() for want in pair)
         chosen = (want for want, _ in self.only.values())
         judges = () if self.judges is None else (self.judges,)
-        every = (*self.columns.values(), *self.shape.winner.wants, *pairs, *self.by.values(), *chosen, *judges)
+        ours = (*self.columns.values(), *self.apart.values())
+        every = (*ours, *self.shape.winner.wants, *pairs, *self.by.values(), *chosen, *judges)
         return tuple(dict.fromkeys(every))
 
     @classmethod
@@ -52,6 +55,7 @@ class Plan:
         only: Mapping[str, object] | None = None,
         where: str = "battles",
         late: bool = False,
+        weighted: bool = True,
     ) -> "Plan":
         """Recognise the shape and find the columns.
 
@@ -62,6 +66,7 @@ class Plan:
             only: Column to the value that rows are kept for; compared as text.
             where: Name of the source, for errors.
             late: Columns may turn up that `names` lacks, so ours are looked for all the same.
+            weighted: Use the weights of the votes; without them every vote counts once.
 
         Raises:
             BadInput: A column that is not there.
@@ -77,6 +82,9 @@ class Plan:
                 found = ours
             if found is not None and Want(found, Kind.LABEL) not in shape.winner.wants:
                 columns[ours] = Want(found, _KINDS.get(ours, Kind.LABEL))
+        if not weighted:
+            columns.pop("weight", None)
+        reasons = ("withheld", "weight_reason") if "weight" in columns else ("withheld",)
         finder = _Finder(names=names, columns=columns, where=where)
         return cls(
             shape=shape,
@@ -86,6 +94,7 @@ class Plan:
             by={name: finder.find(name, "split by") for name in by},
             only={name: (finder.find(name, "select by"), text_of(value)) for name, value in (only or {}).items()},
             judges=Want(shape.judges, Kind.LABEL) if shape.judges in names else None,
+            apart={name: Want(name, Kind.LABEL) for name in reasons if name in names},
             names=names,
         )
 
@@ -102,6 +111,11 @@ class Plan:
             place = Place(name=self.where, rows=_Picked(loaded.rows, keep))
             columns = {want: take(column, keep) for want, column in columns.items()}
             votes = len(keep)
+        kept, passed_over = self._passed_over(columns, votes, place)
+        if passed_over:
+            place = Place(name=self.where, rows=_Picked(place.rows, kept))
+            columns = {want: take(column, kept) for want, column in columns.items()}
+            votes = len(kept)
         self._one_judge(columns)
 
         def load(want: Want) -> Column:
@@ -135,7 +149,9 @@ class Plan:
                 rows=place.rows,
                 ballot=source if verdicts.weight is not None else None,
             )
-            return replace(found, passed_over={"baseline against itself": itself}) if itself else found
+            if itself:
+                passed_over["baseline against itself"] = itself
+            return replace(found, passed_over=passed_over) if passed_over else found
         except BadInput as error:
             raise self._in_their_words(error) from error.__cause__
 
@@ -165,6 +181,27 @@ class Plan:
                     next_step=f"{_guess(value, there)}Values there: {_listed(there)}.",
                 )
         return keep
+
+    def _passed_over(self, columns: Mapping[Want, Column], votes: int, place: Place) -> tuple[IntArray, dict[str, int]]:
+        """The rows that are votes, and how many are none, by reason: a publisher's weight of 0, a withheld body.
+
+        A weight of 0 for which no reason is given is no reason to pass a vote over; it is refused later.
+        """
+        keep = np.ones(votes, dtype=bool)
+        counts: dict[str, int] = {}
+        for name, want in self.apart.items():
+            if want not in columns:
+                continue
+            coded = Coded.of(columns[want])
+            said = np.array([text_of(label) != "" for label in coded.labels], dtype=bool)[coded.codes] & keep
+            if name == "weight_reason":
+                said &= numbers(columns[self.columns["weight"]], "weight", place) == 0
+            for code, count in enumerate(np.bincount(coded.codes[said], minlength=len(coded.labels)).tolist()):
+                if count:
+                    reason = text_of(coded.labels[code])
+                    counts[f"withheld: {reason}" if name == "withheld" else reason] = count
+            keep &= ~said
+        return np.flatnonzero(keep), dict(sorted(counts.items()))
 
     def _one_judge(self, columns: Mapping[Want, Column]) -> None:
         """Refuse verdicts of several judges: kinds of judges are not mixed silently."""

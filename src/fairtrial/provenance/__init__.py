@@ -6,7 +6,7 @@ Read `verify.py` first (`sign_directory` and `verify`), then `dsse.py` and `stat
 
 from fairtrial.provenance.keys import PublicKey, SigningKey, fingerprint_of, public_path
 from fairtrial.provenance.statements import EVALUATION, Statement
-from fairtrial.provenance.verify import STATEMENT_NAME, Verdict, sign_directory, verify
+from fairtrial.provenance.verify import STATEMENT_NAME, Verdict, sign_directory, statement_type, verify
 
 __all__ = [
     "EVALUATION",
@@ -18,5 +18,6 @@ __all__ = [
     "fingerprint_of",
     "public_path",
     "sign_directory",
+    "statement_type",
     "verify",
 ]

@@ -35,6 +35,8 @@ class Verdict:
     """One sentence for each thing wrong, each naming its file."""
     signers: tuple[str, ...] = ()
     """Keyids of those whose signatures hold."""
+    notes: tuple[str, ...] = ()
+    """What is no fault but should be known: rows withheld since."""
     files: int = 0
     """Files that the statement covers."""
     predicate: dict[str, Any] | None = None
@@ -52,9 +54,16 @@ class Verdict:
 
 
 def sign_directory(
-    directory: Path, key: SigningKey, predicate: dict[str, Any], *, predicate_type: str = EVALUATION
+    directory: Path,
+    key: SigningKey,
+    predicate: dict[str, Any],
+    *,
+    predicate_type: str = EVALUATION,
+    apart: Collection[str] = (),
 ) -> Path:
     """Sign every file in `directory` as it is now and write ``statement.dsse.json`` beside them, whole or not at all.
+
+    Files that are `apart` are not signed as files; another signed file tells what is in them.
 
     Raises:
         BadInput: There is nothing to sign, something that is no plain file, or the directory may not be written.
@@ -64,6 +73,8 @@ def sign_directory(
         (directory / _UNFINISHED_NAME).unlink(missing_ok=True)  # left by a signing that was cut off
         subjects = {}
         for name in _names(directory):
+            if name in apart:
+                continue
             if not is_plain_name(name):
                 raise BadInput(f"a file cannot be named {name!a} in a signed report.", where=str(directory))
             subjects[name] = _sha256(directory / name)
@@ -77,13 +88,20 @@ def sign_directory(
         raise _unusable(error, directory) from error
 
 
-def verify(path: Path, trusted: Collection[PublicKey | str], *, predicate_type: str = EVALUATION) -> Verdict:
+def verify(
+    path: Path,
+    trusted: Collection[PublicKey | str],
+    *,
+    predicate_type: str = EVALUATION,
+    apart: Collection[str] = (),
+) -> Verdict:
     """Whether the report at `path` is what someone signed, and whether that someone is trusted.
 
     Args:
         path: The report's directory, or any file in it.
         trusted: Public keys or keyids.
         predicate_type: The kind of statement expected; another kind is UNREADABLE as this one.
+        apart: Files that the caller looks at; see `sign_directory`.
 
     Raises:
         BadInput: There is nothing at `path`, or it may not be read.
@@ -99,15 +117,28 @@ def verify(path: Path, trusted: Collection[PublicKey | str], *, predicate_type: 
             return Verdict(
                 word="TAMPERED", problems=(f"{STATEMENT_NAME}: the signature does not match the statement.",)
             )
-        return _judge(directory, envelope, trusted, predicate_type)
+        return _judge(directory, envelope, trusted, predicate_type, apart)
     except Malformed as error:
         return Verdict(word="UNREADABLE", problems=(f"{STATEMENT_NAME}: {error}.",))
     except OSError as error:
         raise _unusable(error, directory) from error
 
 
+def statement_type(path: Path) -> str | None:
+    """The predicate type that the statement at `path` claims, signed or not; None where there is no readable one."""
+    try:
+        envelope = _envelope(path if path.is_dir() else path.parent)
+        return None if envelope is None else read_statement(envelope.payload).predicate_type
+    except (Malformed, OSError):
+        return None
+
+
 def _judge(
-    directory: Path, envelope: dsse.Envelope, trusted: Collection[PublicKey | str], predicate_type: str
+    directory: Path,
+    envelope: dsse.Envelope,
+    trusted: Collection[PublicKey | str],
+    predicate_type: str,
+    apart: Collection[str],
 ) -> Verdict:
     """The verdict on an envelope whose signatures hold."""
     if envelope.payload_type != dsse.IN_TOTO:
@@ -117,7 +148,7 @@ def _judge(
         raise Malformed(f"it is a {statement.predicate_type[:80]!a} and no {predicate_type!a}")
     known = {key if isinstance(key, str) else key.keyid for key in trusted}
     signers = tuple(signature.signer.keyid for signature in envelope.signatures)
-    problems = tuple(_differences(directory, statement.subjects))
+    problems = tuple(_differences(directory, statement.subjects, apart))
     word: Word = "TRUSTED" if known.intersection(signers) else "UNTRUSTED"
     return Verdict(
         word="TAMPERED" if problems else word,
@@ -128,12 +159,14 @@ def _judge(
     )
 
 
-def _differences(directory: Path, subjects: dict[str, str]) -> Iterator[str]:
+def _differences(directory: Path, subjects: dict[str, str], apart: Collection[str]) -> Iterator[str]:
     """A sentence for each file that was changed, is missing, or was added."""
     found = set()
     strange: list[str] = []
     for name in _names(directory, strange=strange):
         found.add(name)
+        if name in apart and name not in subjects:
+            continue
         if name not in subjects:
             yield f"{_shown(name)}: added after signing."
         elif _sha256(directory / name) != subjects[name]:

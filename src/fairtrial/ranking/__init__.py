@@ -1,7 +1,7 @@
 """Votes and scores to boards, with the honesty rules in code. Read `rank` (votes) and `score_board` (scores) first."""
 
 from fairtrial.ranking.boards import RATING_MARGIN, rank, rank_by
-from fairtrial.ranking.face import board_json
+from fairtrial.ranking.face import board_bytes, board_json
 from fairtrial.ranking.live import LiveBoard
 from fairtrial.ranking.scores import SCORE_MARGIN, score_board
 from fairtrial.ranking.sources import as_battles
@@ -14,6 +14,7 @@ __all__ = [
     "WinRate",
     "WinRates",
     "as_battles",
+    "board_bytes",
     "board_json",
     "rank",
     "rank_by",

@@ -47,6 +47,7 @@ def rank(
     draws: int = 4000,
     seed: int = 0,
     view: dict[str, str] | None = None,
+    weighted: bool = True,
 ) -> Board:
     """Rank models by votes, with honest uncertainty.
 
@@ -71,6 +72,7 @@ def rank(
         draws: Draws behind the simultaneous critical value.
         seed: Seed of the draws.
         view: What was selected, for the board's label.
+        weighted: Use the votes' weights; without them every vote counts once.
 
     Raises:
         BadInput: A bad file, label or option.
@@ -84,7 +86,7 @@ def rank(
             next_step="Leave out 'auto', or rank without grades.",
         )
     control = tuple(dict.fromkeys(listed(control, "control")))
-    votes = as_battles(battles, control=control, only=where or {})
+    votes = as_battles(battles, control=control, only=where or {}, weighted=weighted)
     return rank_votes(
         votes,
         evidence=evidence or headline_kind(votes),
@@ -116,7 +118,7 @@ def rank_by(battles: Any, by: str, *, where: Mapping[str, str] | None = None, **
     if "view" in options:
         raise BadInput("each of the boards has a view of its own.", where="view", next_step="Leave out 'view'.")
     control = tuple(dict.fromkeys(listed(options.get("control", ()), "control")))
-    votes = as_battles(battles, control=control, by=(by,), only=where or {})
+    votes = as_battles(battles, control=control, by=(by,), only=where or {}, weighted=options.pop("weighted", True))
     labels = votes.labels[by]
     if len(labels.names) > MOST_BOARDS:
         raise BadInput(

@@ -1,5 +1,6 @@
 """The board as JSON: the shape that files, the web and other programs read. Read `board_json` first."""
 
+import json
 import math
 from typing import Any
 
@@ -28,6 +29,11 @@ def board_json(board: Board) -> dict[str, Any]:
         "snapshot": board.snapshot,
     }
     return plain if board.raw is None else plain | {"raw": board_json(board.raw)}
+
+
+def board_bytes(plain: object) -> bytes:
+    """A board's JSON as files hold it: the same bytes wherever it is written."""
+    return json.dumps(plain, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def _model(model: BoardModel) -> dict[str, Any]:

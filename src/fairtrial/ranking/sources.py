@@ -33,6 +33,7 @@ def as_battles(
     control: Sequence[str] | None = (),
     by: Sequence[str] | None = (),
     only: Mapping[str, object] | None = None,
+    weighted: bool = True,
 ) -> Battles:
     """Battles from a path (CSV, TSV, JSONL, JSON, Parquet), columns, a data frame, an Arrow table, or `Battles`.
 
@@ -43,6 +44,7 @@ def as_battles(
         control: Features to keep (see `Battles.from_columns`); `Battles` must hold them.
         by: Columns to keep as labels; `Battles` must hold them. One name, or None, will do for `control` too.
         only: Column to the value of the rows that are kept; compared as text.
+        weighted: Use the weights of the votes; without them every vote counts once. `Battles` keep what they have.
 
     Raises:
         BadInput: Another kind of object, a feature or column that is not there, no row with the value, or bad content
@@ -52,9 +54,9 @@ def as_battles(
     if isinstance(source, Battles):
         return _checked(source, control, by, only or {})
     if isinstance(source, str | Path):
-        return read_battles(source, control=control, by=by, only=only)
+        return read_battles(source, control=control, by=by, only=only, weighted=weighted)
     names, column = _table(source)
-    plan = Plan.of(names, control=control, by=by, only=only)
+    plan = Plan.of(names, control=control, by=by, only=only, weighted=weighted)
     columns = {want: _converted(column(want.column), want) for want in plan.wants}
     _same_length(columns)
     votes = len(next(iter(columns.values())))
@@ -186,7 +188,7 @@ def _checked(battles: Battles, control: Iterable[str], by: Iterable[str], only: 
         keep = np.array([text in texts for text in labels.names], dtype=bool)[labels.codes]
         if not keep.any():
             raise BadInput(f"no vote has {name} '{value}'.", where="only", next_step=nearest(str(value), labels.names))
-        battles = battles.take(keep)
+        battles = battles if keep.all() else battles.take(keep)  # `take` forgets what was passed over
     return battles
 
 

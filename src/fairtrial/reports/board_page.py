@@ -28,7 +28,7 @@ def board_page(ranking: Ranking, *, version: str, lang: Literal["auto", "en", "k
 
 
 def _context(ranking: Ranking, lang: str) -> dict[str, Any]:
-    style, script = static("report.css"), static("ranking.js")
+    style, script = static("tokens.css") + static("report.css"), static("ranking.js")
     whole = ranking.whole
     found = ranking.agreement
     return {

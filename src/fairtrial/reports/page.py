@@ -58,7 +58,7 @@ def write_html(report_dir: Path, *, text: bool = True, lang: Literal["auto", "en
 
 
 def _context(evidence: Evidence, report: Report, *, text: bool, lang: str) -> dict[str, Any]:
-    style, script = static("report.css"), static("report.js")
+    style, script = static("tokens.css") + static("report.css"), static("report.js")
     headline = findings.headline_board(report)
     return {
         "report": report,

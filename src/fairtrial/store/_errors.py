@@ -4,7 +4,6 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -12,29 +11,43 @@ from fairtrial.core import BadInput, FairtrialError, IntegrityError, Interrupted
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FREE_SPACE = "Free some space and give the same command again; what was recorded stays."
+_AGAIN = "Give the same command again; what was recorded stays."
+
+
+class ConnectionLost(Interrupted):
+    """The server, or the way to it, went away in the middle of something; a later attempt may succeed."""
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and of the operating system about `path` into errors people can act on."""
+def translated(where: object) -> Iterator[None]:
+    """Turn errors of a database and of the operating system about `where` into errors people can act on."""
     try:
         yield
-    except DBAPIError as error:
-        raise plain(error.orig if isinstance(error.orig, sqlite3.Error) else error, path) from error
-    except (sqlite3.Error, OSError) as error:
-        raise plain(error, path) from error
+    except FairtrialError:
+        raise
+    except Exception as error:
+        if isinstance(error, (DBAPIError, OSError)) or _is_drivers(error):
+            raise plain(error, where) from error
+        raise
 
 
-def plain(error: BaseException, path: Path) -> FairtrialError:
-    """The error to raise for `error`, met while working on `path`."""
+def plain(error: BaseException, where: object) -> FairtrialError:
+    """The error to raise for `error`, met while working on `where`: a path, or the place of a database."""
     if isinstance(error, FairtrialError):
         return error
     if isinstance(error, OSError):
-        return _from_system(error, path)
-    return _from_sqlite(error, path)
+        return _from_system(error, where)
+    driver = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if _is_drivers(driver) and not isinstance(driver, sqlite3.Error):
+        return _from_postgresql(driver, where)
+    return _from_sqlite(driver, where)
 
 
-def _from_system(error: OSError, path: Path) -> FairtrialError:
+def _is_drivers(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) or type(error).__module__.startswith("pg8000")
+
+
+def _from_system(error: OSError, path: object) -> FairtrialError:
     where = str(error.filename or path)
     if error.errno in _FULL:
         return Interrupted("the disk is full.", where=where, next_step=_FREE_SPACE)
@@ -43,7 +56,7 @@ def _from_system(error: OSError, path: Path) -> FairtrialError:
     return BadInput(f"{(error.strerror or str(error)).lower()}.", where=where)
 
 
-def _from_sqlite(error: BaseException, path: Path) -> FairtrialError:
+def _from_sqlite(error: BaseException, path: object) -> FairtrialError:
     said = str(error)
     where = str(path)
     # The extended code's low byte is the primary one: SQLITE_IOERR_WRITE and SQLITE_IOERR_SHMSIZE are both IOERR.
@@ -67,3 +80,40 @@ def _from_sqlite(error: BaseException, path: Path) -> FairtrialError:
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Interrupted("another program holds the database.", where=where, next_step="Close it and try again.")
     return IntegrityError(f"the database refused this: {said}.", where=where)
+
+
+# By SQLSTATE (PostgreSQL's appendix A): kind of error, what it is, what to do.
+_STATES: dict[str, tuple[type[FairtrialError], str, str]] = {
+    "28000": (BadInput, "the server does not let this user in", "Check the user in lab.toml and the server's pg_hba.conf."),
+    "28P01": (BadInput, "the server refused the password", "Put it in the variable that database_password_env names."),
+    "3D000": (BadInput, "there is no such database", "Make it with: createdb --template=template0 --encoding=UTF8 NAME"),
+    "42501": (BadInput, "the database's user may not do this", "Let the owner of the tables GRANT it."),
+    "25006": (BadInput, "the database may only be read", "Name one in lab.toml that may be written."),
+    "53100": (Interrupted, "the disk of the database server is full", _FREE_SPACE),
+    "53200": (Interrupted, "the database server has no memory left", _AGAIN),
+    "53300": (Interrupted, "the database server has no connection left", "Close other programs or raise its limit."),
+    "55P03": (Interrupted, "another program holds the database", "Close it and try again."),
+    "40001": (Interrupted, "another program changed the database meanwhile", _AGAIN),
+    "40P01": (Interrupted, "another program changed the database meanwhile", _AGAIN),
+    "57P01": (ConnectionLost, "the database server ended the connection", _AGAIN),
+    "57P02": (ConnectionLost, "the database server ended the connection", _AGAIN),
+    "57P03": (Interrupted, "the database server is starting or stopping", "Try again in a moment."),
+    "58030": (Interrupted, "the disk of the database server refused a read or write", _FREE_SPACE),
+    "XX001": (IntegrityError, "this database is damaged", "Restore it from a copy."),
+    "XX002": (IntegrityError, "this database is damaged", "Restore it from a copy, or try REINDEX."),
+}
+
+
+def _from_postgresql(error: BaseException, place: object) -> FairtrialError:
+    where = str(place)
+    told = error.args[0] if error.args and isinstance(error.args[0], dict) else None
+    if told is None and any(words in str(error) for words in ("network error", "connection is closed")):
+        return ConnectionLost("the connection to the database server was lost.", where=where, next_step=_AGAIN)
+    if told is None:
+        return BadInput(f"the database server cannot be used: {error}.", where=where)
+    said = told.get("M", "").rstrip(".")
+    state = told.get("C", "")
+    if state not in _STATES:
+        return IntegrityError(f"the database refused this: {said}.", where=where)
+    kind, what, step = _STATES[state]
+    return kind(f"{what} ({said}).", where=where, next_step=step)

@@ -2,21 +2,28 @@
 
 lab.toml   settings        lab.db    calls, ledger, evidence    blobs/     larger content, by its digest
 keys/      signing keys    reports/  one directory a report     lab.lock   who is writing
+
+A lab whose ``lab.toml`` names a PostgreSQL database has its rows there and no ``lab.db``.
 """
 
 import fcntl
 import json
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from fairtrial.core import BadInput, IntegrityError
+from fairtrial.core import BadInput, IntegrityError, nearest
 from fairtrial.store._errors import translated
 from fairtrial.store._files import write_whole
 from fairtrial.store.blobs import Blobs
+from fairtrial.store.database import Place
+from fairtrial.store.postgresql import PostgreSQL
+from fairtrial.store.sqlite import SQLite
 
 _SETTINGS = """\
 # A Fairtrial lab. Everything it knows lies beside this file; copy the directory and you have copied the lab.
@@ -24,7 +31,13 @@ format = 1
 
 # A name for the lab, printed in its reports.
 # name = "My lab"
+
+# Where its rows are, if not in lab.db: a PostgreSQL database, and the environment variable that holds the password.
+# database = "postgresql://fairtrial@localhost/fairtrial"
+# database_password_env = "FAIRTRIAL_DATABASE_PASSWORD"
 """
+
+_KNOWN = {"format": int, "name": str, "database": str, "database_password_env": str, "arena": dict, "contestant": list}
 
 _IGNORED = """\
 # Private keys never leave the lab; the lock is of this machine only.
@@ -45,9 +58,41 @@ class LabDirectory:
         return self.path / "lab.toml"
 
     @property
-    def database(self) -> Path:
-        """``lab.db``: see `Store`."""
-        return self.path / "lab.db"
+    def database(self) -> Place:
+        """Where the rows are: ``lab.db``, or the database that ``lab.toml`` names; see `Store`.
+
+        Raises:
+            BadInput: ``lab.toml`` cannot be read, has an unknown key, or names no database that we know.
+        """
+        settings = self._read_settings()
+        url = settings.get("database")
+        if url is None:
+            return SQLite(self.path / "lab.db")
+        return PostgreSQL.parse(
+            url, password_env=settings.get("database_password_env", ""), where=f"{self.settings}: database"
+        )
+
+    def _read_settings(self) -> dict[str, Any]:
+        if not self.exists():
+            return {}
+        try:
+            with translated(self.settings):
+                found = tomllib.loads(self.settings.read_text(encoding="utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"is not valid TOML: {error}.", where=str(self.settings)) from None
+        for key, value in found.items():
+            if key not in _KNOWN:
+                raise BadInput(f"unknown key '{key}'.", where=str(self.settings), next_step=nearest(key, _KNOWN))
+            if type(value) is not _KNOWN[key]:
+                kind = {int: "a whole number", str: "a text", dict: "a table", list: "a list of tables"}[_KNOWN[key]]
+                raise BadInput(f"'{key}' must be {kind}.", where=str(self.settings))
+        if found.get("format", 1) != 1:
+            raise BadInput(
+                f"this lab has format {found['format']}; this Fairtrial knows format 1.",
+                where=str(self.settings),
+                next_step="Try: pip install --upgrade fairtrial",
+            )
+        return found
 
     @property
     def keys(self) -> Path:
@@ -73,7 +118,8 @@ class LabDirectory:
 
         Raises:
             BadInput: The directory holds something that is no lab, or may not be written.
-            IntegrityError: ``lab.db`` is damaged or from a newer version.
+            IntegrityError: The database is damaged or from a newer version.
+            Interrupted: Its server cannot be reached.
         """
         from fairtrial.store.store import Store
 
@@ -104,7 +150,10 @@ class LabDirectory:
         if not self.exists():
             step = f"Make one with: fairtrial init {self.path}"
             raise BadInput("there is no lab here.", where=str(self.path), next_step=step)
-        places = (self.database, self.path / "blobs", self.keys, self.reports)
+        database = self.database
+        places = [self.path / "blobs", self.keys, self.reports]
+        if isinstance(database, SQLite):
+            places.insert(0, database.path)
         missing = [place.name for place in places if not place.exists()]
         if missing:
             raise IntegrityError(

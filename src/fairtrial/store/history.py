@@ -110,3 +110,9 @@ def check(connection: Connection) -> tuple[Head, int]:
 def count(connection: Connection, kind: str) -> int:
     """How many entries of a kind there are."""
     return int(connection.execute(select(func.count()).where(log.c.kind == kind)).scalar_one())
+
+
+def withheld(connection: Connection) -> int:
+    """How many entries have no body any more."""
+    whole = connection.execute(select(func.count()).select_from(log)).scalar_one()
+    return int(whole) - int(connection.execute(select(func.count()).select_from(log_bodies)).scalar_one())

@@ -7,15 +7,15 @@ battle. Long results come a page at a time, so memory stays flat and no read blo
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from sqlalchemy import ColumnElement, Engine, Select, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from fairtrial.core import Battle, Contestant, IntegrityError, Prompt, Response, Score, Vote, from_json
-from fairtrial.store import database
+from fairtrial.store import database, history
 from fairtrial.store._errors import translated
+from fairtrial.store.database import Place, Where
 from fairtrial.store.tables import battles, contestants, jobs, meta, prompts, responses, scores, trials, votes
 
 JobKind = Literal["answer", "judge"]
@@ -58,24 +58,33 @@ class TrialRecord:
 class Reader:
     """A lab's database, opened for reading; needs no lock and may be used while another process writes."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self.path = path
-        self._engine = engine
+    def __init__(self, engine: Engine, place: Place) -> None:
+        self.place = place
+        self._pool = engine
+        self._closed = False
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open an existing database for reading.
+    def open(cls, where: Where) -> Self:
+        """Open an existing database for reading; a path is an SQLite file.
 
         Raises:
             BadInput: There is none, or it may not be read.
             IntegrityError: It is damaged, something else, or from a newer version.
+            Interrupted: The server cannot be reached.
         """
-        database.check_version(path, may_migrate=False)
-        return cls(database.connect(path, writing=False), path)
+        database.check_version(where, may_migrate=False)
+        return cls(database.connect(where, writing=False), database.place(where))
 
     def close(self) -> None:
         """Close all connections. May be called twice."""
-        self._engine.dispose()
+        self._closed = True
+        self._pool.dispose()
+
+    @property
+    def _engine(self) -> Engine:
+        if self._closed:  # otherwise it would open new connections that nobody closes
+            raise IntegrityError("the lab is closed.", where=str(self.place))
+        return self._pool
 
     def __enter__(self) -> Self:
         return self
@@ -199,30 +208,28 @@ class Reader:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in one transaction that sees what is durable, and refuses every change."""
-        with translated(self.path), self._engine.begin() as connection:
+        with translated(self.place), self._engine.begin() as connection:
             yield connection
 
+    def version(self) -> str:
+        """What the rows lie in: the kind of database and its version, for people."""
+        with self.reading() as connection:
+            return self.place.version(connection)
+
     def check(self) -> None:
-        """Read the whole database and test every page and reference.
+        """Read the whole database and test what it is made of, every reference, and the chain of the log.
 
         Raises:
             IntegrityError: Something is damaged.
         """
         self.settle()
-        with translated(self.path), self._engine.connect() as connection:
-            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-            if said != ["ok"]:
-                raise IntegrityError(f"this database is damaged: {said[0]}.", where=str(self.path))
-            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-            if orphans:
-                raise IntegrityError(
-                    f"{len(orphans)} rows refer to rows that are missing, the first in table {orphans[0][0]}.",
-                    where=str(self.path),
-                )
+        with self.reading() as connection:
+            self.place.check(connection)
+            history.check(connection)
 
     def _rows(self, query: Select[Any]) -> list[Any]:
         self.settle()
-        with translated(self.path), self._engine.connect() as connection:
+        with translated(self.place), self._engine.connect() as connection:
             return list(connection.execute(query).all())
 
     def _pages(self, query: Select[Any], *keys: ColumnElement[Any]) -> Iterator[Any]:

@@ -6,11 +6,9 @@ is durable after the next `flush`, or by itself within a moment, in the order in
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Self, TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, select
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from fairtrial.core import (
@@ -27,6 +25,7 @@ from fairtrial.core import (
 )
 from fairtrial.store import database, tables
 from fairtrial.store._errors import translated
+from fairtrial.store.database import Place, Where
 from fairtrial.store.reader import Job, JobState, Reader
 from fairtrial.store.writer import Row, Writer, row_chunks
 
@@ -41,37 +40,43 @@ class Store(Reader):
     Safe to use from several threads. Implements `core.CallMemory`. Close it, or use it as a context manager.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        super().__init__(engine, path)
+    def __init__(self, engine: Engine, place: Place) -> None:
+        super().__init__(engine, place)
         self._fresh: dict[str, Completion] = {}  # recorded, not yet known to be on disk
         self._known: bytearray | None = None  # which keys may be recorded; filled at the first recall
-        with translated(path):
-            self._recalling = engine.raw_connection()
-        self._writing = database.connect(path, writing=True)
-        self._writer = Writer(self._writing, path, self._settled)
+        self._recall = str(_RECALL.compile(dialect=engine.dialect))
+        self._writing = database.connect(place, writing=True)
+        try:
+            self._writer = Writer(self._writing, place, self._settled)
+        except BaseException:
+            super().close()
+            self._writing.dispose()
+            raise
 
     @classmethod
-    def create(cls, path: Path) -> Self:
-        """Make a database, or open the one that is there.
+    def create(cls, where: Where) -> Self:
+        """Make the tables, or open the database that is there; a path is an SQLite file.
 
         Raises:
-            BadInput: The directory is missing or may not be written.
-            IntegrityError: The file is something else, damaged, or from a newer version.
+            BadInput: The directory or the server's database is missing or may not be written.
+            IntegrityError: It is something else, damaged, or from a newer version.
+            Interrupted: The server cannot be reached.
         """
-        database.create(path)
-        return cls.open(path)
+        database.create(where)
+        return cls.open(where)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, where: Where) -> Self:
         """Open an existing database; one from an older version is moved forward.
 
         Raises:
-            BadInput: There is none, or it may not be written.
+            BadInput: There is none, it may not be written, or (on a server) another run is writing to it.
             IntegrityError: It is damaged, something else, or from a newer version.
+            Interrupted: The server cannot be reached.
         """
-        database.check_version(path, may_migrate=True)
-        database.check_writable(path)
-        return cls(database.connect(path, writing=False), path)
+        database.check_version(where, may_migrate=True)
+        database.check_writable(where)
+        return cls(database.connect(where, writing=False), database.place(where))
 
     def close(self) -> None:
         """Write what is queued and close. May be called twice.
@@ -82,7 +87,6 @@ class Store(Reader):
         try:
             self._writer.close()
         finally:
-            self._recalling.close()
             super().close()
             self._writing.dispose()  # last, so that it tidies the log away
 
@@ -116,9 +120,14 @@ class Store(Reader):
         known = self._known if self._known is not None else self._load_known()
         if not known[_slot(key)]:
             return None
-        with translated(self.path):
-            # One bare statement on a connection of its own: ten times cheaper than a transaction around it.
-            recorded = self._recalling.cursor().execute(_RECALL, (key,)).fetchone()
+        with translated(self.place):
+            raw = self._engine.raw_connection()
+            try:  # one bare statement: several times cheaper than a transaction around it
+                cursor = raw.cursor()
+                cursor.execute(self._recall, (key,))
+                recorded = cursor.fetchone()
+            finally:
+                raw.close()
         return None if recorded is None else from_json(recorded[0], Completion)
 
     def record(self, key: str, request: Request, completion: Completion) -> None:
@@ -197,8 +206,8 @@ class Store(Reader):
     def _load_known(self) -> bytearray:
         """Mark the slot of every recorded key, so that a key never seen costs no query."""
         known = bytearray(_FILTER_SLOTS)
-        with translated(self.path), self._engine.connect() as connection:
-            for (key,) in connection.execution_options(yield_per=10_000).execute(select(tables.calls.c.key)):
+        with translated(self.place), self._engine.connect() as connection:
+            for (key,) in connection.execute(select(tables.calls.c.key).execution_options(yield_per=10_000)):
                 known[_slot(key)] = 1
         for key in list(self._fresh):
             known[_slot(key)] = 1
@@ -206,9 +215,7 @@ class Store(Reader):
         return known
 
 
-_RECALL = str(
-    select(tables.calls.c.completion).where(tables.calls.c.key == bindparam("wanted")).compile(dialect=sqlite.dialect())
-)
+_RECALL = select(tables.calls.c.completion).where(tables.calls.c.key == bindparam("wanted"))
 
 
 def _slot(key: str) -> int:

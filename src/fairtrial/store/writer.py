@@ -1,9 +1,11 @@
 """The one writer: rows from any thread become durable in batches, in order, each whole. Read `Writer.put` first.
 
-A commit with ``synchronous=FULL`` costs milliseconds of disk time, so rows wait up to a tenth of a second for company.
-One statement inserts many rows: SQLite gives up Python's lock at every statement, and beside a busy event loop it is
-slow to get it back (measured: 5,000 single-row inserts 32 s, the same rows by the fifty 1.5 s). For the same reason
-`put` waits when the disk is half a second behind: waiting is what lets the writer through.
+A durable commit costs milliseconds of disk time, so rows wait up to a tenth of a second for company. `put` waits when
+the disk is half a second behind: beside a busy event loop, waiting is what lets the writer through.
+
+What fails is told to whoever gave it. Works (`transact`) are then not done and later ones may succeed; rows that were
+put were promised, so after a failure nothing more is written. One exception: if a server's connection was lost, the
+writer connects again, asks how the commit ended, and writes the promised rows again if it was undone.
 """
 
 import threading
@@ -11,17 +13,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from functools import cache, partial
-from itertools import chain
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, Table, bindparam, update
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from fairtrial.core import FairtrialError, IntegrityError
-from fairtrial.store._errors import plain
+from fairtrial.core import FairtrialError, IntegrityError, Interrupted
+from fairtrial.store._errors import ConnectionLost, plain, translated
+from fairtrial.store.database import Place
 from fairtrial.store.tables import WRITE_ORDER, jobs
 
 Row = tuple[Any, ...]
@@ -33,18 +34,22 @@ _COMPANY_ROWS = 1000  # … unless there are this many already
 _LAG_SECONDS = 0.5  # `put` waits when the oldest row has waited this long,
 _MOST_ROWS = 4096  # … or this many rows wait,
 _MOST_BYTES = 32_000_000  # … or this much
-_GROUPS = (256, 128, 64, 32, 16, 8, 4, 2, 1)  # rows a statement: few sizes, so that each is prepared once
+_CHUNK_ROWS = 1024  # of a long list, at a time
+_MARK_GROUP = 256  # jobs marked in one statement
+_RECONNECT_SECONDS = 15  # how long a promise waits for a server to come back
 
 
 class _Batch:
     """Rows that become durable together."""
 
-    __slots__ = ("bytes", "count", "marks", "opened", "rows", "works")
+    __slots__ = ("bytes", "count", "marks", "opened", "rows", "settle", "transaction", "works")
 
     def __init__(self) -> None:
         self.rows: dict[Table, list[Row]] = defaultdict(list)
         self.marks: dict[tuple[str, int], tuple[str, str, int]] = {}
         self.works: list[tuple[Work, Future[Any]]] = []
+        self.settle: list[Callable[[], None]] = []  # tells whoever gave the works how they went
+        self.transaction: str | None = None  # by which the server knows this batch's commit
         self.count = 0
         self.bytes = 0
         self.opened = 0.0
@@ -53,9 +58,10 @@ class _Batch:
 class Writer:
     """A thread that owns the only writing connection of a lab."""
 
-    def __init__(self, engine: Engine, path: Path, on_durable: Callable[[dict[Table, list[Row]]], None]) -> None:
-        self._path = path
-        self._engine = engine
+    def __init__(self, engine: Engine, place: Place, on_durable: Callable[[dict[Table, list[Row]]], None]) -> None:
+        self._place = place
+        with translated(place):
+            self._connection = engine.connect()
         self._on_durable = on_durable
         self._turn = threading.Condition()
         self._batch = _Batch()
@@ -133,7 +139,7 @@ class Writer:
     def _wait_for_room(self) -> _Batch:
         self._raise_error()
         if self._closing:
-            raise IntegrityError("the lab is closed; nothing can be written any more.", where=str(self._path))
+            raise IntegrityError("the lab is closed; nothing can be written any more.", where=str(self._place))
         batch = self._batch
         if batch.count and _is_full(batch):
             self._turn.notify_all()
@@ -155,30 +161,90 @@ class Writer:
             raise type(error)(error.message, where=error.where, next_step=error.next_step) from error
 
     def _run(self) -> None:
+        batch: _Batch | None = None
         try:
-            with self._engine.connect() as connection:
-                while batch := self._next_batch():
-                    self._do(connection, batch)
-                    with self._turn:
-                        self._durable += 1
-                        self._turn.notify_all()
+            while batch := self._next_batch():
+                self._do(batch)
+                with self._turn:
+                    self._durable += 1
+                    self._turn.notify_all()
         except BaseException as error:  # noqa: BLE001 - carried to whoever puts, flushes or closes next
             with self._turn:
-                self._error = plain(getattr(error, "orig", None) or error, self._path)
+                self._error = plain(error, self._place)
+                _reject(self._batch, self._error)  # what came meanwhile will not be done either
                 self._turn.notify_all()
+        finally:
+            self._connection.close()
 
-    def _do(self, connection: Connection, batch: _Batch) -> None:
-        try:
-            settle = _commit(connection, batch)
-        except Exception as error:
-            for _, done in batch.works:
-                done.set_exception(plain(getattr(error, "orig", None) or error, self._path))
-            if batch.rows or batch.marks:  # these were promised: nothing may be written after them
-                raise
-            return  # whoever gave the works knows that they were not done, and may try again
+    def _do(self, batch: _Batch) -> None:
+        """Make a batch durable; raises if rows that were promised cannot be."""
+        # From here on a work cannot be cancelled; one that was is not done.
+        batch.works = [(work, done) for work, done in batch.works if done.set_running_or_notify_cancel()]
+        while True:
+            try:
+                self._commit(batch)
+                break
+            except Exception as error:  # noqa: BLE001 - told to whoever gave the works, raised for promised rows
+                failed = self._failed(batch, error)
+            if failed is None:  # the server has it after all
+                break
+            _reject(batch, failed)
+            if not batch.rows and not batch.marks:
+                return  # whoever gave the works knows that they were not done, and may try again
+            if not isinstance(failed, ConnectionLost):
+                raise failed
         self._on_durable(batch.rows)
-        for settled in settle:
+        for settled in batch.settle:
             settled()
+
+    def _failed(self, batch: _Batch, error: Exception) -> FairtrialError | None:
+        """What to say about a batch that failed: `ConnectionLost` if it is surely undone, None if it was committed."""
+        said = plain(error, self._place)
+        if not isinstance(said, ConnectionLost):
+            return said
+        promised = bool(batch.rows or batch.marks)
+        if batch.transaction is None and not promised:
+            return said  # no commit was asked for, and nobody has to wait
+        try:
+            return None if self._was_committed(batch.transaction) else said
+        except FairtrialError as unreachable:
+            what = "the connection to the database server was lost and did not come back"
+            unsure = "" if batch.transaction is None else "; whether the last things were written is not known"
+            return Interrupted(f"{what}{unsure}.", where=unreachable.where, next_step=unreachable.next_step)
+
+    def _was_committed(self, transaction: str | None) -> bool:
+        """Connect again, waiting for a server that restarts, and ask how a transaction ended."""
+        patience = time.monotonic() + _RECONNECT_SECONDS
+        while True:
+            try:
+                with translated(self._place), self._connection.begin():
+                    return transaction is not None and self._place.committed(self._connection, transaction)
+            except Interrupted:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.1)
+
+    def _commit(self, batch: _Batch) -> None:
+        batch.settle, batch.transaction = [], None
+        with self._connection.begin():
+            for table in WRITE_ORDER:
+                self._place.insert(self._connection, table, batch.rows.get(table, []))
+            _commit_marks(self._connection, batch.marks)
+            batch.settle = [self._worked(work, done) for work, done in batch.works]
+            batch.transaction = self._place.transaction(self._connection)
+
+    def _worked(self, work: Work, done: Future[Any]) -> Callable[[], None]:
+        try:
+            with self._connection.begin_nested():
+                result = work(self._connection)
+        except SQLAlchemyError as error:
+            said = plain(error, self._place)
+            if isinstance(said, Interrupted) or self._connection.invalidated:
+                raise  # a full disk or a lost connection undoes what the others did, too
+            return partial(done.set_exception, said)
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            return partial(done.set_exception, error)
+        return partial(done.set_result, result)
 
     def _next_batch(self) -> _Batch | None:
         """Wait for rows and a little longer for company; None when closing and nothing is left."""
@@ -201,23 +267,11 @@ def _is_full(batch: _Batch) -> bool:
     )
 
 
-def _commit(connection: Connection, batch: _Batch) -> list[Callable[[], None]]:
-    """Commit a batch; what is given back tells whoever gave the works how they went."""
-    with connection.begin():
-        for table in WRITE_ORDER:
-            for group in _groups(batch.rows.get(table, [])):
-                connection.exec_driver_sql(_insert_sql(table, len(group)), tuple(chain.from_iterable(group)))
-        _commit_marks(connection, batch.marks)
-        return [_worked(connection, work, done) for work, done in batch.works]
-
-
-def _worked(connection: Connection, work: Work, done: Future[Any]) -> Callable[[], None]:
-    try:
-        with connection.begin_nested():
-            result = work(connection)
-    except FairtrialError as error:
-        return partial(done.set_exception, error)
-    return partial(done.set_result, result)
+def _reject(batch: _Batch, error: FairtrialError) -> None:
+    for _, done in batch.works:
+        if not done.cancelled():
+            done.set_exception(error)
+    batch.works = []
 
 
 _MARK = (
@@ -232,27 +286,12 @@ def _commit_marks(connection: Connection, marks: dict[tuple[str, int], tuple[str
     for (trial, position), (state, note, tries) in marks.items():
         alike[trial, state, note, tries].append(position)
     for (trial, state, note, tries), positions in alike.items():
-        for group in _groups(positions):
+        for start in range(0, len(positions), _MARK_GROUP):
+            group = positions[start : start + _MARK_GROUP]
             values = {"of_trial": trial, "positions": group, "to_state": state, "with_note": note, "tries": tries}
             changed = connection.execute(_MARK, values).rowcount
             if changed != len(group):
                 raise IntegrityError(f"{len(group) - changed} jobs of trial {trial} are not in the ledger.")
-
-
-def _groups(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    start = 0
-    for size in _GROUPS:
-        while len(rows) - start >= size:
-            yield rows[start : start + size]
-            start += size
-
-
-@cache
-def _insert_sql(table: Table, rows: int) -> str:
-    """SQL that inserts `rows` rows of `table` and passes over those whose key is taken: the first write wins."""
-    one_row = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=sqlite.dialect()))
-    values = "(" + ", ".join("?" * len(table.columns)) + ")"
-    return one_row.replace(values, ", ".join([values] * rows))
 
 
 def row_chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -260,7 +299,7 @@ def row_chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     chunk: list[Row] = []
     for row in rows:
         chunk.append(row)
-        if len(chunk) == _GROUPS[0] * 4:
+        if len(chunk) == _CHUNK_ROWS:
             yield chunk
             chunk = []
     if chunk:

@@ -191,6 +191,8 @@ async def look(battle: BattleId, arena: ArenaOf, rater: Voter) -> Battle:
     if live is None:
         found = arena.ballot(rater, battle)
         raise Refused("revealed" if found.state in ("voted", "skipped") else "void")
+    if live.phase == "failed":
+        raise Refused("void")
     return _battle(live)
 
 
@@ -233,7 +235,7 @@ async def _answered(battle: LiveBattle, *, stream: bool) -> Response | Battle:
         return StreamingResponse(_events(battle), media_type="text/event-stream")
     await battle.settled()
     if battle.failure:
-        raise Refused("no_answer", failure=battle.failure)
+        raise Refused("no_answer")
     return _battle(battle)
 
 
@@ -244,7 +246,7 @@ async def _events(battle: LiveBattle) -> AsyncIterator[bytes]:
         if any(frame.text.values()):
             yield _event("text", {"a": frame.text["A"], "b": frame.text["B"], "votable": frame.votable})
     if battle.failure:
-        yield _event("failed", {"failure": battle.failure})
+        yield _event("failed", {"failure": "no_answer"})
     else:
         yield _event("done", _battle(battle).model_dump())
 
