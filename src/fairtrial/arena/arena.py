@@ -23,7 +23,7 @@ from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
 from fairtrial.arena.clock import now
 from fairtrial.arena.exposure import counted
-from fairtrial.arena.live import SIDES, LiveBattle
+from fairtrial.arena.live import PANES, SIDES, LiveBattle
 from fairtrial.arena.pairing import draw
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
@@ -270,6 +270,13 @@ class Arena:
             raise Refused("not_yet")
         with self.store.reading() as connection:
             return unmasked(ballot, recorded_answers(connection, ballot), self.registry)
+
+    def shown(self, ballot: Ballot) -> dict[Pane, tuple[str, ...]]:
+        """What was said on record, by pane, as it may be seen before the vote: normalised, names masked."""
+        asked, said = "\n".join(ballot.said.prompts), {"a": ballot.said.a, "b": ballot.said.b}
+        return {
+            pane: tuple(self.blinding.mask(text, asked).text for text in said[ballot.shown(pane)]) for pane in PANES
+        }
 
     def history(self, rater: Rater) -> list[Ballot]:
         """What a rater voted on, newest first."""

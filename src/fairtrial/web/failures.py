@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from fairtrial.arena.refusals import Refused
 from fairtrial.core import BadInput, FairtrialError, IntegrityError, Interrupted, ModelError, NoConclusion
+from fairtrial.web.words import Words
 
 _STATUS: dict[str, int] = {
     "unknown_ballot": 404,
@@ -29,6 +30,7 @@ _STATUS: dict[str, int] = {
     "finished_task": 404,
     "unknown_task": 404,
     "bad_grade": 422,
+    "too_many_notices": 429,
 }
 
 
@@ -84,6 +86,15 @@ def problem(error: FairtrialError) -> Problem:
     if isinstance(error, Interrupted | IntegrityError):
         return Problem(error=Detail(kind="not_now", message="This could not be written now; nothing was lost."))
     return Problem(error=Detail(kind=kind, message=error.message, where=error.where, next_step=error.next_step))
+
+
+def sentence(error: FairtrialError, t: Words) -> str:
+    """An error as a page says it, in the visitor's language."""
+    if isinstance(error, Refused):
+        return t(f"refused.{error.kind}", **error.params)
+    if isinstance(error, Interrupted | IntegrityError):
+        return t("error.not_now")
+    return f"{error.message[:1].upper()}{error.message[1:]} {error.next_step}".strip()
 
 
 def wait_seconds(error: FairtrialError) -> int | None:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 import fairtrial
 from fairtrial.reports.marks import visible
-from fairtrial.web.rendering import render
+from fairtrial.web.rendering import render, shown
 from fairtrial.web.words import LANGUAGES, words_of
 
 THEMES = ("auto", "light", "dark")
@@ -55,5 +55,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(visible=visible, markdown=render)
+    made.filters.update(visible=visible, visible_lines=shown, markdown=render)
     return made

@@ -24,7 +24,32 @@ _MOST_BACKSLASHES = 500
 r"""comrak looks for the end of each ``\(`` anew: 32,768 of them take it 0.7 s."""
 
 _TAGS = frozenset(
-    ["a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"]
+    [
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 _ALIGNED = {"align": frozenset({"left", "right", "center"})}
 _CLEANER = nh3.Cleaner(
