@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeVar
 
@@ -28,6 +29,7 @@ from fairtrial.arena.pairing import draw
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
 from fairtrial.arena.registry import Change, Registry
+from fairtrial.arena.releases import withhold_due
 from fairtrial.arena.reveal import Unmasked, Verdict, recorded_answers, stored_answers, unmasked
 from fairtrial.arena.settings import ArenaSettings
 from fairtrial.arena.topics import category_of, language_of
@@ -62,10 +64,13 @@ class Arena:
         store: The lab's store, open for writing.
         settings: What the owner declared.
         prompts: The pool of prompts for voters who bring none.
+        reports: Where releases lie, from which votes that are taken back later are withheld.
     """
 
-    def __init__(self, store: Store, settings: ArenaSettings, prompts: PromptSet) -> None:
-        self.store, self.settings, self.pool = store, settings, prompts
+    def __init__(
+        self, store: Store, settings: ArenaSettings, prompts: PromptSet, *, reports: Path | None = None
+    ) -> None:
+        self.store, self.settings, self.pool, self.reports = store, settings, prompts, reports
         self._budget = Budget()
         self._today = ""
         self.registry = Registry(store, Gate(_NoMemory(), self._budget))
@@ -90,6 +95,7 @@ class Arena:
             for ballot in used_ballots(connection):
                 self.votes.add(ballot)
         self.boards = Boards(self.votes, profiles=self.profiles, weigh=weigh)
+        self._withhold()
 
     async def close(self) -> None:
         """End what runs, and close every model. The store stays open."""
@@ -170,6 +176,7 @@ class Arena:
             opened=now(),
             expires=now(hours=self.settings.ballot_hours),
             pairing=pairing,
+            said=Said(prompts=(user_message(prompt),)),
             source="typed" if text is not None else f"pool:{self.pool.name}",
             question="" if text is not None else prompt.id,
             language=prompt.language,
@@ -293,6 +300,7 @@ class Arena:
         await self.transact(lambda c: ballots.erase(c, found, state="withdrawn", by="rater"))
         self.votes.withdrawn.add(ballot_id)
         self._keeper.submit(self.boards.restart)
+        self._withhold()
 
     async def change(
         self, contestant: str, event: Literal["stopped", "resumed", "retired"], *, reason: str, by: str
@@ -303,6 +311,11 @@ class Arena:
         )
 
     # Inside
+
+    def _withhold(self) -> None:
+        """Take votes that were withdrawn out of the releases that have them; what is due follows from the log."""
+        if self.reports is not None:
+            self._keeper.submit(withhold_due, self.store, self.reports)
 
     def _prompt(self, text: str | None, page: str) -> Prompt:
         if text is None:
@@ -315,7 +328,7 @@ class Arena:
         most = self.settings.limits.prompt_characters
         if len(text) > most:
             raise Refused("too_long", characters=len(text), most=most)
-        if not text.strip():
+        if not text.strip() or not _is_text(text):
             raise Refused("empty")
 
     def _check_room(self, rater: Rater) -> None:
@@ -374,3 +387,12 @@ class Arena:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written down: halves of surrogate pairs cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from fairtrial.ranking.live import PROVISIONAL
 CONTROLS = (*(f"relative:{name}" if name == "characters" else name for name in STYLE), "position")
 """What the style-controlled board takes out: length, headings, lists, bold, and which answer was shown first."""
 _KEPT = 64  # views that are remembered
+_SPARED = 10  # a view that takes a second to compute is computed every ten seconds at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,13 @@ class View:
         return {"category": "all"} | chosen | ({} if self.flagged else {"flagged": "weighted"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    changes: int
+    again: float
+    found: Any
+
+
 Weights = tuple[Sequence[float], Sequence[str]]
 """Weight and reason of each vote."""
 
@@ -71,9 +79,8 @@ class Boards:
         self._votes, self._profiles, self._weigh = votes, profiles, weigh
         self._refresh, self._clock = refresh, clock
         self._lock = threading.Lock()
-        self._views: dict[View, tuple[float, int, Board | NoConclusion]] = {}
+        self._seen: dict[View | None, _Look] = {}
         self._changes = 0
-        self._weights: tuple[float, int, Weights] | None = None
         self._live = self._start()
 
     def add(self, ballot: Ballot) -> None:
@@ -106,16 +113,11 @@ class Boards:
             BadInput: A view that makes no sense.
             NoConclusion: No vote to rank by.
         """
-        now = self._clock()
-        seen = self._views.get(view)
-        if seen is None or (seen[1] != self._changes and now - seen[0] >= self._refresh):
-            seen = (now, self._changes, self._computed(view))
-            if len(self._views) >= _KEPT:
-                self._views.pop(min(self._views, key=lambda one: self._views[one][0]))
-            self._views[view] = seen
-        if isinstance(seen[2], NoConclusion):
-            raise seen[2]
-        return seen[2]
+        found = self._look(view, lambda: self._computed(view))
+        if isinstance(found, NoConclusion):
+            raise found
+        assert isinstance(found, Board)
+        return found
 
     def selected(self, view: View) -> dict[str, list[Any]]:
         """The columns of the votes that a view counts, all with weight 1."""
@@ -125,10 +127,9 @@ class Boards:
 
     def weights(self) -> Weights:
         """Weight and reason of each vote of the arena, as of the last look."""
-        now = self._clock()
-        if self._weights is None or (self._weights[1] != self._changes and now - self._weights[0] >= self._refresh):
-            self._weights = (now, self._changes, self._weigh(self.selected(View())))
-        return self._weights[2]
+        found = self._look(None, lambda: self._weigh(self.selected(View())))
+        assert isinstance(found, tuple)
+        return found
 
     def values(self, column: str) -> dict[str, int]:
         """The values of a column, with the number of votes of each, most first."""
@@ -136,6 +137,19 @@ class Boards:
         for value in self._votes.columns()[column]:
             counts[value] = counts.get(value, 0) + 1
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+
+    def _look(self, key: View | None, compute: Callable[[], Board | NoConclusion | Weights]) -> Any:
+        """What was computed last, or anew when votes have come since and a tenth of the time at most goes into it."""
+        now, seen = self._clock(), self._seen.get(key)
+        if seen is not None and (seen.changes == self._changes or now < seen.again):
+            return seen.found
+        changes = self._changes
+        found = compute()
+        spent = self._clock() - now
+        if len(self._seen) >= _KEPT:
+            self._seen.pop(min(self._seen, key=lambda one: self._seen[one].again))
+        self._seen[key] = _Look(changes=changes, again=now + max(self._refresh, _SPARED * spent), found=found)
+        return found
 
     def _start(self) -> LiveBoard:
         columns = self._votes.columns()
@@ -165,7 +179,7 @@ class Boards:
             chosen["weight"] = [float(weights[k]) for k in counted]
         if not chosen["model_a"]:
             raise NoConclusion("there are no votes of this kind yet.")
-        control = CONTROLS if view.control else ()
+        control = [name for name in CONTROLS if _differs(chosen, name)] if view.control else []
         board = rank(chosen, evidence="human", control=control, view=view.labels())
         return replace(
             board,
@@ -181,7 +195,7 @@ class Boards:
         kept = [
             k
             for k in range(len(columns["battle_id"]))
-            if all(columns[name][k] == value for name, value in wanted.items())
+            if columns["probe"][k] < 0 and all(columns[name][k] == value for name, value in wanted.items())
         ]
         if not view.group:
             return kept
@@ -190,3 +204,11 @@ class Boards:
             raise BadInput("a group of raters is BAND=VALUE.", where="group", next_step="For example: language=ko")
         profiles = self._profiles()
         return [k for k in kept if profiles.get(columns["rater"][k], {}).get(band) == value]
+
+
+def _differs(columns: Mapping[str, Sequence[Any]], control: str) -> bool:
+    """Whether what a control takes out ever differs between the two answers; the position always does."""
+    feature = control.rpartition(":")[2]
+    if feature == "position":
+        return True
+    return any(a != b for a, b in zip(columns[f"feature_{feature}_a"], columns[f"feature_{feature}_b"], strict=True))

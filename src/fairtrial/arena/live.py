@@ -103,7 +103,7 @@ class LiveBattle:
         keep: Callable[[Said, str], Awaitable[None]],
     ) -> None:
         self.ballot = ballot
-        self.said = ballot.said
+        self.said = Said()
         self.phase: Phase = "answered"
         self.failure = ""
         self.votable = False
@@ -112,6 +112,7 @@ class LiveBattle:
         self._sides = {side: _Side(*sides[side], pane=pane_of[side]) for side in sides}
         self._by_pane = {side.pane: side for side in self._sides.values()}
         self.asked: tuple[str, ...] = ballot.said.prompts
+        """What was asked so far, also in the turn that runs."""
         self._frames: list[Frame] = []
         self._shown: dict[Pane, tuple[str, ...]] = dict.fromkeys(PANES, ())
         self._news = asyncio.Event()

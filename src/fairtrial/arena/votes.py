@@ -8,16 +8,20 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from fairtrial.arena.ballots import Ballot, as_ballot
+from fairtrial.arena.items import probe_result
 from fairtrial.core import digest
 from fairtrial.store.arena_tables import ballots
 
 _WINNER = {1: "model_a", 0: "tie", -1: "model_b"}
 STYLE = ("characters", "headings", "list_items", "bold")
 """Features of style that every answer has counts of."""
+_COMPARED = 500  # characters of a question that near-duplicates are found by
 
 
 class VoteColumns:
     """Columns, one row a vote, in the order of the log. For many readers and one that adds.
+
+    ``asked`` holds what people typed, for comparison with each other only: it is never published from here.
 
     Args:
         name_of: Contestant id to name.
@@ -57,7 +61,7 @@ class VoteColumns:
 COLUMNS = (
     "battle_id", "model_a", "model_b", "winner", "grade", "rater", "question_id", "order", "language", "category",
     "tstamp", "evaluator", "evaluator_kind", "policy", "seed", "p_pair", "task", "seconds", "early", "turns", "masked",
-    "usd", *(f"feature_{name}_{side}" for name in STYLE for side in "ab"),
+    "usd", "probe", "asked", *(f"feature_{name}_{side}" for name in STYLE for side in "ab"),
 )  # fmt: skip
 
 
@@ -90,6 +94,8 @@ def vote_row(ballot: Ballot, name_of: Callable[[str], str]) -> dict[str, Any]:
         "turns": len(ballot.said.prompts),
         "masked": sum(outcome.masked.values()),
         "usd": outcome.usd,
+        "probe": probe_result(ballot),
+        "asked": ballot.said.prompts[0][:_COMPARED] if ballot.said.prompts else ballot.question,
     }
     for name in STYLE:
         row |= {f"feature_{name}_{side}": outcome.style.get(side, {}).get(name, 0) for side in "ab"}

@@ -34,7 +34,7 @@ async def open_arena(lab: Lab) -> AsyncIterator[Opened]:
     with lab.directory.lock():
         store = Store.open(lab.directory.database)
         try:
-            arena = Arena(store, settings, prompts)
+            arena = Arena(store, settings, prompts, reports=lab.directory.reports)
             await arena.open(entries)
             try:
                 yield Opened(lab=lab, arena=arena, first_token=await _first_token(arena))
