@@ -62,15 +62,17 @@ def test_near_duplicates_are_those_that_comparing_every_pair_finds():
             k = leader[k]
         return k
 
-    for i in range(len(prompts)):
-        for j in range(i):
-            if share_by_hand(prompts[i], prompts[j]) >= ALIKE:
-                leader[root(i)] = root(j)
+    alike = [
+        (i, j) for i in range(len(prompts)) for j in range(i) if share_by_hand(prompts[i], prompts[j]) >= ALIKE
+    ]
+    for i, j in alike:
+        leader[root(i)] = root(j)
     expected = [root(k) for k in range(len(prompts))]
     found = clusters(prompts).tolist()
-    wrong = sum((found[i] == found[j]) != (expected[i] == expected[j]) for i in range(len(prompts)) for j in range(i))
-    # At a share of exactly 0.8 MinHash misses a pair once in 500; anything else is an error.
-    assert wrong <= 2
+    assert len(alike) > 80
+    # At a share of exactly 0.8 MinHash misses a pair once in 500; most are joined by others of their chain.
+    assert sum(found[i] != found[j] for i, j in alike) <= 2
+    assert all(expected[i] == expected[j] for i in range(len(prompts)) for j in range(i) if found[i] == found[j])
     assert len(set(found)) < len(prompts) - 100
 
 
