@@ -47,7 +47,7 @@ def make_lab(root: Path, voters: int, postgres: str | None) -> tuple[Path, list[
             "[[contestant]]",
             f'name = "sim {k}"',
             f'model = "sim/s{k}"',
-            f"settings = {{ skill = {k / 8:.2f}, length = 20 }}",
+            f"settings = {{ skill = {k / 8:.2f}, length = 5 }}",
         ]
     settings = lab.path / "lab.toml"
     settings.write_text("format = 1\n" + "\n".join(tables) + "\n")

@@ -1,7 +1,6 @@
 """A real store, and an arena of simulated contestants, for the arena's tests."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,8 @@ def sim() -> Callable[..., Tables]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.create(tmp_path / "lab.db") as made:
+def store(place: Any) -> Iterator[Store]:
+    with Store.create(place) as made:
         yield made
 
 

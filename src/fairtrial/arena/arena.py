@@ -17,14 +17,15 @@ from typing import Any, Literal, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from fairtrial.arena import ballots, raters
+from fairtrial.arena import assignment, ballots, raters
 from fairtrial.arena.access import Access
 from fairtrial.arena.ballots import Ballot, Opinion, Pane, Said
 from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
 from fairtrial.arena.clock import now
 from fairtrial.arena.exposure import counted
-from fairtrial.arena.live import PANES, SIDES, LiveBattle
+from fairtrial.arena.live import SIDES, LiveBattle
+from fairtrial.arena.moderation import Decided
 from fairtrial.arena.pairing import draw
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
@@ -32,29 +33,20 @@ from fairtrial.arena.registry import Change, Registry
 from fairtrial.arena.releases import withhold_due
 from fairtrial.arena.reveal import Unmasked, Verdict, recorded_answers, stored_answers, unmasked
 from fairtrial.arena.settings import ArenaSettings
+from fairtrial.arena.spending import DailyBudget, NoMemory
 from fairtrial.arena.topics import category_of, language_of
 from fairtrial.arena.votes import VoteColumns, used_ballots
 from fairtrial.arena.weights import weigh
 from fairtrial.contestants.style import style
 from fairtrial.contestants.wording import user_message
-from fairtrial.core import CallMemory, Completion, Prompt, PromptSet, Request
-from fairtrial.models import Budget, Gate
+from fairtrial.core import Prompt, PromptSet
+from fairtrial.models import Gate
 from fairtrial.runs.trial import ContestantEntry
 from fairtrial.store import Store
 
 T = TypeVar("T")
 _MINUTE = 60.0
 _REMEMBERED = 50_000  # raters who need not be looked up again
-
-
-class _NoMemory(CallMemory):
-    """Every answer of the arena is asked for anew, and what people typed is kept in one place only."""
-
-    def recall(self, key: str) -> Completion | None:  # noqa: ARG002 - the protocol's
-        return None
-
-    def record(self, key: str, request: Request, completion: Completion) -> None:
-        pass
 
 
 class Arena:
@@ -71,9 +63,8 @@ class Arena:
         self, store: Store, settings: ArenaSettings, prompts: PromptSet, *, reports: Path | None = None
     ) -> None:
         self.store, self.settings, self.pool, self.reports = store, settings, prompts, reports
-        self._budget = Budget()
-        self._today = ""
-        self.registry = Registry(store, Gate(_NoMemory(), self._budget))
+        self.budget = DailyBudget(settings.limits.usd_per_day)
+        self.registry = Registry(store, Gate(NoMemory(), self.budget))
         self.access = Access(store)
         self.votes = VoteColumns(self.registry.name)
         self._live: dict[str, LiveBattle] = {}
@@ -239,7 +230,8 @@ class Arena:
         """Use a ballot, and learn who it was. Sent again it counts once and reveals again.
 
         Raises:
-            Refused: Unknown, foreign, expired, void or used-up ballot, or not both answers have text yet.
+            Refused: Unknown, foreign, expired, void or used-up ballot, not both answers have text yet, or a rating task
+                that is closed or whose invitation was revoked.
             Interrupted: It could not be written; the ballot is as before.
         """
         if opinion not in (-2, -1, 0, 1, 2, "both_bad", "skip") or isinstance(opinion, bool):
@@ -255,9 +247,13 @@ class Arena:
                 "early": False,
                 "style": {side: style(one.text) for side, one in zip("ab", answers, strict=True)},
             }
-        receipt = await self.transact(
-            lambda c: ballots.cast(c, ballot_id, rater.id, opinion, said=said, answers=answers, outcome=outcome)
-        )
+
+        def work(connection: Connection) -> ballots.Receipt:
+            if battle is None and found.task is not None and found.state == "open":
+                assignment.enter(connection, found.task, rater)
+            return ballots.cast(connection, ballot_id, rater.id, opinion, said=said, answers=answers, outcome=outcome)
+
+        receipt = await self.transact(work)
         if receipt.new:
             self.exposure.settled(receipt.ballot)
             self._keeper.submit(self.boards.add, receipt.ballot)
@@ -280,10 +276,7 @@ class Arena:
 
     def shown(self, ballot: Ballot) -> dict[Pane, tuple[str, ...]]:
         """What was said on record, by pane, as it may be seen before the vote: normalised, names masked."""
-        asked, said = "\n".join(ballot.said.prompts), {"a": ballot.said.a, "b": ballot.said.b}
-        return {
-            pane: tuple(self.blinding.mask(text, asked).text for text in said[ballot.shown(pane)]) for pane in PANES
-        }
+        return assignment.shown(ballot, self.blinding)
 
     def history(self, rater: Rater) -> list[Ballot]:
         """What a rater voted on, newest first."""
@@ -309,6 +302,26 @@ class Arena:
         return await self.registry.change(
             contestant, event, reason=reason, by=by, meanwhile=lambda: self._end_battles(contestant, event)
         )
+
+    async def register(self, entry: ContestantEntry, *, by: str, untrusted: bool) -> None:
+        """Take up a contestant (`Registry.register`); battles that begin from now on mask its names, too."""
+        await self.registry.register(entry, by=by, untrusted=untrusted)
+        self.blinding = Blinding([one.contestant for one in self.registry.entrants.values()])
+
+    def apply(self, decided: Decided) -> None:
+        """Let go of what moderators took down, where it is in memory."""
+        for battle in [self._live.pop(name) for name in decided.withheld if name in self._live]:
+            self.exposure.settled(battle.ballot)
+            self._do(battle.end())
+        if decided.uncounted:
+            self.votes.withdrawn.update(decided.uncounted)
+            self._keeper.submit(self.boards.restart)
+        self._withhold()
+
+    @property
+    def running(self) -> int:
+        """Battles that are being answered now."""
+        return sum(battle.phase == "answering" for battle in self._live.values())
 
     # Inside
 
@@ -339,12 +352,9 @@ class Arena:
         if len(recent) >= limits.battles_per_minute:
             raise Refused("too_fast", seconds=round(recent[0] + _MINUTE - moment) or 1)
         self._forget()
-        if sum(battle.phase == "answering" for battle in self._live.values()) >= limits.running:
+        if self.running >= limits.running:
             raise Refused("busy")
-        today = now()[:10]
-        if today != self._today:
-            self._today, self._budget.spent_usd, self._budget.usd = today, 0.0, limits.usd_per_day
-        if limits.usd_per_day is not None and self._budget.spent_usd >= limits.usd_per_day:
+        if self.budget.reached:
             raise Refused("budget")
         recent.append(moment)
 

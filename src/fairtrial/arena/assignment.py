@@ -46,12 +46,7 @@ def next_item(connection: Connection, task_id: str, rater: Rater) -> Ballot | No
         Refused: ``unknown_task``; ``bad_link``: another task's rater, or an invitation that was revoked or has expired;
             ``closed_task``.
     """
-    task = tasks.find(connection, task_id)
-    if task is None:
-        raise Refused("unknown_task")
-    _check_rater(connection, task, rater)
-    if task.state != "open":
-        raise Refused("closed_task")
+    task = enter(connection, task_id, rater)
     waiting = _open_ballot(connection, task_id, rater)
     if waiting is not None:
         return waiting
@@ -63,6 +58,21 @@ def next_item(connection: Connection, task_id: str, rater: Rater) -> Ballot | No
     ballot = _ballot(task, tasks.item(connection, task_id, position), position, rater, before)
     open_ballot(connection, ballot)
     return ballot
+
+
+def enter(connection: Connection, task_id: str, rater: Rater) -> Task:
+    """The task, if the rater may rate in it now.
+
+    Raises:
+        Refused: As `next_item`.
+    """
+    task = tasks.find(connection, task_id)
+    if task is None:
+        raise Refused("unknown_task")
+    _check_rater(connection, task, rater)
+    if task.state != "open":
+        raise Refused("closed_task")
+    return task
 
 
 def progress(connection: Connection, task_id: str, rater: Rater) -> tuple[int, int]:

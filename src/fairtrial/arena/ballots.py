@@ -120,7 +120,6 @@ _SAVE = (
 )
 _INSERT, _RESPONSE, _BATTLE, _VOTE = (insert(table) for table in (ballots, responses, battles, votes))
 _KNOWN_BATTLE = select(battles.c.id).where(battles.c.id == bindparam("wanted"))
-_KNOWN_RESPONSE = select(responses.c.key).where(responses.c.key == bindparam("wanted"))
 
 
 def new_id() -> str:
@@ -240,7 +239,7 @@ def cast(
     done = Outcome(
         status=status, grade=grade, at=at, ms=milliseconds(ballot.opened, at), battle=battle.id, **outcome
     )  # fmt: skip
-    _put_evidence(connection, ballot.id, battle, a, b)
+    _put_evidence(connection, ballot, battle, a, b)
     used = replace(ballot, state="skipped" if opinion == "skip" else "voted", said=said, outcome=done)
     vote = Vote(
         battle=battle.id,
@@ -281,20 +280,28 @@ def erase(connection: Connection, ballot: Ballot, *, state: str, by: str) -> Non
     history.append(connection, "withdrawal", {"entry": ballot.seq, "state": state, "by": by, "at": now()})
 
 
-def _put_evidence(connection: Connection, ballot_id: str, battle: Battle, a: Response, b: Response) -> None:
-    for side, one in (("a", a), ("b", b)):
-        key = f"{ballot_id}:{side}"
-        if connection.execute(_KNOWN_RESPONSE, {"wanted": key}).first() is None:
-            row = {"key": key, "id": one.id, "prompt": one.prompt, "contestant": one.contestant, "repeat": one.repeat}
-            connection.execute(_RESPONSE, row | {"body": to_json(one)})
-    if connection.execute(_KNOWN_BATTLE, {"wanted": battle.id}).first() is None:  # raters of one task share a battle
-        row = {
-            "id": battle.id,
-            "prompt": battle.prompt,
-            "contestant_a": battle.contestant_a,
-            "contestant_b": battle.contestant_b,
+def _put_evidence(connection: Connection, ballot: Ballot, battle: Battle, a: Response, b: Response) -> None:
+    rows = [
+        {
+            "key": f"{ballot.id}:{side}",
+            "id": one.id,
+            "prompt": one.prompt,
+            "contestant": one.contestant,
+            "repeat": one.repeat,
+            "body": to_json(one),
         }
-        connection.execute(_BATTLE, row | {"body": to_json(battle)})
+        for side, one in (("a", a), ("b", b))
+    ]
+    connection.execute(_RESPONSE, rows)
+    if ballot.task and connection.execute(_KNOWN_BATTLE, {"wanted": battle.id}).first() is not None:
+        return  # raters of one task share a battle
+    row = {
+        "id": battle.id,
+        "prompt": battle.prompt,
+        "contestant_a": battle.contestant_a,
+        "contestant_b": battle.contestant_b,
+    }
+    connection.execute(_BATTLE, row | {"body": to_json(battle)})
 
 
 def _encoded(ballot: Ballot) -> bytes:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from fairtrial.arena.ballots import Ballot, as_ballot
 from fairtrial.arena.clock import now
-from fairtrial.arena.pairing import pair_chances, redrawn
+from fairtrial.arena.pairing import Pairing, pair_chances, redrawn
 from fairtrial.store.arena_tables import ballots
 
 _PAGE = 2000
@@ -59,8 +59,6 @@ class Exposure:
     def _drawn(self, ballot: Ballot) -> None:
         pairing = ballot.pairing
         self.policies[pairing.policy] += 1
-        again = redrawn(pairing)
-        self.not_redrawn += (again.a, again.b, again.order) != (pairing.a, pairing.b, pairing.order)
         self.pairs[pairing.a, pairing.b] += 1
         for pair, chance in _expected(pairing.policy, pairing.present, pairing.weights).items():
             self.expected[pair] = self.expected.get(pair, 0.0) + chance
@@ -108,6 +106,7 @@ def counted(connection: Connection) -> Exposure:
     for ballot in every_ballot(connection):
         if ballot.state != "open" or ballot.expires < moment:
             exposure.settled(ballot)
+            exposure.not_redrawn += ballot.task is None and _is_other(ballot.pairing)
     return exposure
 
 
@@ -117,6 +116,12 @@ def every_ballot(connection: Connection) -> Iterator[Ballot]:
     while page := connection.execute(query.where(ballots.c.id > last)).all():
         yield from map(as_ballot, page)
         last = page[-1].id
+
+
+def _is_other(pairing: Pairing) -> bool:
+    """Whether the recorded seed gives another pair, or other sides, than the recorded ones."""
+    again = redrawn(pairing)
+    return (again.a, again.b, again.order) != (pairing.a, pairing.b, pairing.order)
 
 
 @cache

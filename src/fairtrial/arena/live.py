@@ -57,10 +57,13 @@ class _Side:
     stream: BlindStream | None = None
     raw: list[str] = field(default_factory=list)
     """Pieces of the answer to the turn that runs."""
+    seen: int = 0
+    """How many of them went through the blinding."""
     has_text: bool = False
     """Something of it can be seen."""
     task: asyncio.Task[None] | None = None
     overlong: bool = False
+    ended: bool = False
     finish: Finish = "stop"
     error: str = ""
     usage: Usage = Usage()
@@ -73,6 +76,15 @@ class _Side:
     @property
     def text(self) -> str:
         return "".join(self.raw)
+
+    def fresh(self, *, last: bool = False) -> str:
+        """What came since it was asked last, as it may be shown."""
+        assert self.stream is not None
+        text = self.stream.feed("".join(self.raw[self.seen :])) if self.seen < len(self.raw) else ""
+        self.seen = len(self.raw)
+        text += self.stream.finish() if last else ""
+        self.has_text |= bool(text.strip())
+        return text
 
     @property
     def silent(self) -> bool:
@@ -199,9 +211,11 @@ class LiveBattle:
     async def _run_turn(self) -> None:
         """One turn, from the question to both answers."""
         lock = Lockstep(mode=self._settings.pace)
+        asked = self._blinding.asked_about("\n".join(self.asked))
         for side in self._sides.values():
-            side.raw, side.has_text, side.finish, side.error, side.overlong = [], False, "stop", "", False
-            side.stream = BlindStream(self._blinding, "\n".join(self.asked))
+            side.raw, side.seen, side.has_text = [], 0, False
+            side.finish, side.error, side.overlong, side.ended = "stop", "", False, False
+            side.stream = BlindStream(self._blinding, asked)
             side.task = asyncio.create_task(self._write(side, lock))
         try:
             await self._recorded
@@ -237,6 +251,9 @@ class LiveBattle:
         while not lock.done:
             if any(side.silent for side in self._sides.values()):
                 return  # nothing can be compared; the other answer is not shown, or it would tell which one failed
+            for side in self._sides.values():
+                if not side.ended:
+                    lock.feed(side.pane, side.fresh())
             frame = lock.release(loop.time())
             if frame is not None and (frame.a or frame.b):
                 self.votable = self.votable or lock.both_shown
@@ -250,21 +267,13 @@ class LiveBattle:
 
     async def _write(self, side: _Side, lock: Lockstep) -> None:
         """Let one contestant answer, and hand its text on as it comes."""
-        stream = side.stream
-        assert stream is not None
-
         room = self._settings.limits.answer_characters
-
-        def show(text: str) -> None:
-            side.has_text |= bool(text.strip())
-            lock.feed(side.pane, text)
 
         def hand_on(piece: str) -> None:
             nonlocal room
             side.overlong |= len(piece) > room
             piece, room = piece[:room], room - len(piece[:room])
             side.raw.append(piece)
-            show(stream.feed(piece))
 
         past = self.said.a if side is self._sides["a"] else self.said.b
         ask = Ask(
@@ -293,8 +302,9 @@ class LiveBattle:
             side.finish, side.error = "error", "refused_request"
         finally:
             side.seconds += ask.seconds()
-            show(stream.finish())
+            lock.feed(side.pane, side.fresh(last=True))
             lock.finished(side.pane)
+            side.ended = True
 
     def _take(self, side: _Side, response: Response) -> None:
         side.finish, side.error = response.finish, response.error

@@ -96,4 +96,4 @@ def profiles(connection: Connection) -> dict[str, dict[str, str]]:
 def kinds(connection: Connection) -> dict[str, int]:
     """How many raters of each kind there are."""
     rows = connection.execute(select(raters.c.kind, func.count()).group_by(raters.c.kind).order_by(raters.c.kind))
-    return {kind: count for kind, count in rows}
+    return {str(row[0]): int(row[1]) for row in rows}

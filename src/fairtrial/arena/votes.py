@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import select
@@ -47,6 +48,11 @@ class VoteColumns:
                 for name, column in self._columns.items():
                     column.append(row[name])
         return row
+
+    def on(self, day: str) -> int:
+        """How many votes were cast on a day (UTC, ISO 8601) that is not over, or was the last one with votes."""
+        with self._lock:
+            return sum(1 for _ in takewhile(lambda at: at.startswith(day), reversed(self._columns["tstamp"])))
 
     def columns(self) -> dict[str, list[Any]]:
         """The columns of all votes that count now, each a list of its own."""

@@ -320,6 +320,33 @@ def export(
     export_release(lab, task=task, out=out, json=json)
 
 
+@app.command("import")
+def import_(
+    pairs: Annotated[
+        Path, typer.Argument(help="Pairs of answers: JSONL, JSON, CSV, TSV, Parquet, Argilla.", metavar="PAIRS")
+    ],
+    name: Annotated[str, typer.Option(help="What the lab calls the task.")],
+    question: Annotated[str, typer.Option(help="What raters are asked: which answer helps the pupil more?")],
+    lab: LabOption = DEFAULT_LAB,
+    guidelines: Annotated[Path | None, typer.Option(help="A Markdown file with guidelines for raters.")] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=1, help="Raters wanted for each item.", show_default="all of them")
+    ] = None,
+    invite: Annotated[int, typer.Option(min=0, max=1000, help="Make so many invitations.")] = 0,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="Our field = their column; repeatable.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a rating task from pairs of answers that are there already, and invitations to it."""
+    from fairtrial.cli.importing import import_pairs
+
+    import_pairs(
+        pairs, lab, name=name, question=question, guidelines=guidelines, overlap=overlap, invite=invite,
+        fields=field or [], json=json,
+    )  # fmt: skip
+
+
 @log_app.command("check")
 def log_check(lab: LabOption = DEFAULT_LAB, json: JsonOption = False) -> None:
     """Walk the lab's whole log: no entry is missing, changed or moved."""

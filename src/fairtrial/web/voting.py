@@ -133,13 +133,15 @@ async def say(request: Request, battle: str, prompt: Field = "") -> Response:
 @router.post("/battles/{battle}/vote")
 async def vote(request: Request, battle: str, grade: Field = "") -> Response:
     """Use the ballot; the battle's page then shows who it was."""
-    rater = _known(request)
+    rater, arena = _known(request), arena_of(request)
     try:
-        await arena_of(request).vote(rater, battle, _GRADES.get(grade, grade))
+        used = (await arena.vote(rater, battle, _GRADES.get(grade, grade))).receipt.ballot
     except Refused as refused:
         if refused.kind in ("not_yet", "bad_grade"):
             return _battle(request, battle, refused=refused)
         raise
+    if used.task is not None and not _may_reveal(arena, used):
+        return there(f"/tasks/{used.task}")
     return there(f"/battles/{battle}")
 
 
@@ -211,6 +213,8 @@ def _battle(request: Request, battle: str, *, refused: Refused | None = None) ->
     ballot = live.ballot if live else arena.ballot(rater, battle)
     if live is None and ballot.outcome is not None:
         return _reveal(request, arena, t, ballot)
+    if ballot.task is not None:
+        return there(f"/tasks/{ballot.task}")
     said = live.said if live else ballot.said
     shown = live.shown() if live else arena.shown(ballot)
     turns = [

@@ -87,10 +87,10 @@ class BlindStream:
     completed or recognised, at most the words of one name and the seven after it. `flags` grows as names are masked.
     """
 
-    def __init__(self, blinding: Blinding, asked: str = "") -> None:
+    def __init__(self, blinding: Blinding, asked: str | frozenset[str] = "") -> None:
         self.flags: list[Flag] = []
         self._index = blinding.index
-        self._asked = blinding.asked_about(asked) if asked else frozenset()
+        self._asked = blinding.asked_about(asked) if isinstance(asked, str) else asked
         self._normaliser = Normaliser()
         self._reader = Reader(lambda text: bool(blinding.asked_about(text)))
         self._speaker = Speaker()
