@@ -15,7 +15,7 @@ import fairtrial
 from fairtrial.arena.refusals import Refused
 from fairtrial.core import FairtrialError
 from fairtrial.lab.serving import Opened
-from fairtrial.web import api, rating, voting
+from fairtrial.web import api, rating, reading, voting
 from fairtrial.web.failures import Detail, Problem, problem, sentence, status_of, wait_seconds
 from fairtrial.web.pages import page
 from fairtrial.web.security import Guard
@@ -45,7 +45,7 @@ def create(opened: Opened, *, hosts: Sequence[str] = ()) -> FastAPI:
     app.state.opened = opened
     settings = opened.arena.settings
     app.add_middleware(Guard, hosts=(*settings.hosts, *hosts), proxies=settings.proxies)
-    for room in (api, voting, rating):
+    for room in (api, voting, rating, reading):
         app.include_router(room.router)
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.mount("/static", _static_files())

@@ -1,0 +1,280 @@
+"""The reader's pages: leaderboard, contestants, integrity, languages, data, about. Read `board` first.
+
+Everything is readable without JavaScript; switches are links.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from fairtrial.arena import moderation
+from fairtrial.arena.arena import Arena
+from fairtrial.arena.boards import View
+from fairtrial.arena.disparities import disparities
+from fairtrial.arena.picture import picture
+from fairtrial.arena.registry import Entrant
+from fairtrial.arena.releases import Release, latest, listing
+from fairtrial.core import BadInput, Board, BoardModel, NoConclusion
+from fairtrial.ranking.live import PROVISIONAL
+from fairtrial.reports import typeset
+from fairtrial.web.pages import page
+from fairtrial.web.voting import arena_of
+from fairtrial.web.words import Words, words_of
+
+router = APIRouter(include_in_schema=False)
+_MEDIA = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
+_WIDTH = 1000
+"""Units of a whisker picture's axis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whisker:
+    """An interval on a board's common axis, in units of the picture."""
+
+    low: float
+    high: float
+    mark: float | None
+    open_low: bool
+    open_high: bool
+
+
+@router.get("/board")
+async def board(
+    request: Request,
+    control: str = "raw",
+    category: str = "",
+    language: str = "",
+    flagged: str = "counted",
+    task: str = "",
+) -> Response:
+    """The live leaderboard and its views."""
+    arena, t = arena_of(request), words_of(request)
+    view = View(
+        control=control == "style", category=category, language=language, flagged=flagged != "weighted", task=task
+    )
+    found, nothing = await _board(arena, view)
+    links = {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
+    return page(
+        request,
+        "board",
+        place="board",
+        board=found,
+        nothing=nothing,
+        headline=_headline(found, t),
+        whiskers=_whiskers(found.models) if found else {},
+        rank=typeset.places,
+        number=typeset.number,
+        interval=typeset.interval,
+        links=links,
+        raw={row.name: row for row in found.raw.models} if found and found.raw else {},
+        switches=_switches(arena, view, t),
+        release=latest(arena.reports) if arena.reports else None,
+        decided=_decided(found),
+        said=[_refusal(t, one) for one in found.refusals if one != PROVISIONAL] if found else [],
+    )
+
+
+@router.get("/contestants/{short}")
+async def contestant(request: Request, short: str) -> Response:
+    """One contestant: facts, place, exposure, votes over time, history."""
+    arena = arena_of(request)
+    entrant = next((one for one in arena.registry.entrants.values() if _short(one) == short), None)
+    if entrant is None:
+        raise HTTPException(404)
+    found, _ = await _board(arena, View())
+    key = entrant.contestant.id
+    return page(
+        request,
+        "contestant",
+        place="board",
+        entrant=entrant,
+        row=next((row for row in found.models if row.name == entrant.contestant.name), None) if found else None,
+        rank=typeset.places,
+        number=typeset.number,
+        interval=typeset.interval,
+        standing=arena.exposure.contestants.get(key),
+        days=_days(arena, entrant.contestant.name),
+        changes=await run_in_threadpool(arena.registry.changes, key),
+    )
+
+
+@router.get("/integrity")
+async def integrity(request: Request) -> Response:
+    """How the arena was conducted, in numbers."""
+    arena = arena_of(request)
+    found = await run_in_threadpool(picture, arena)
+    with arena.store.reading() as connection:
+        handled = moderation.handled(connection)
+    plain, _ = await _board(arena, View())
+    return page(
+        request,
+        "integrity",
+        place="integrity",
+        found=found,
+        handled=handled,
+        excluded=plain.excluded if plain else {},
+        policies=dict(found.exposure.policies),
+        names={one.contestant.id: one.contestant.name for one in arena.registry.entrants.values()},
+    )
+
+
+@router.get("/languages")
+async def languages(request: Request) -> Response:
+    """Whether contestants stand otherwise in one language than in another."""
+    arena = arena_of(request)
+
+    def compute() -> Any:
+        return disparities(arena.boards.selected(View()), lambda one: arena.boards.view(View(language=one)))
+
+    rows, gaps = await run_in_threadpool(compute)
+    return page(request, "languages", place="integrity", rows=rows, gaps=gaps, number=typeset.number)
+
+
+@router.get("/data")
+async def data(request: Request) -> Response:
+    """Releases of the public data."""
+    arena = arena_of(request)
+    found = await run_in_threadpool(listing, arena.reports) if arena.reports else []
+    return page(request, "data", place="data", releases=[(one, _files(one)) for one in found])
+
+
+@router.get("/data/{release}/{file}")
+async def download(request: Request, release: str, file: str) -> Response:
+    """One file of a release."""
+    arena = arena_of(request)
+    found = await run_in_threadpool(listing, arena.reports) if arena.reports else []
+    for one in found:
+        if one.id == release and file in _files(one):
+            media = _MEDIA.get(file.rpartition(".")[2], "text/plain; charset=utf-8")
+            return FileResponse(one.directory / file, media_type=media, filename=f"{release}-{file}")
+    raise HTTPException(404)
+
+
+@router.get("/about")
+async def about(request: Request) -> Response:
+    """Who runs this, by which rules, and what is promised."""
+    return page(request, "about", place="about")
+
+
+async def _board(arena: Arena, view: View) -> tuple[Board | None, str]:
+    """The board of a view, or why there is none."""
+    try:
+        return await run_in_threadpool(arena.boards.view, view), ""
+    except (NoConclusion, BadInput) as error:
+        return None, error.message
+
+
+def _short(entrant: Entrant) -> str:
+    return entrant.contestant.id[7:23]
+
+
+def _headline(board: Board | None, t: Words) -> str:
+    """What the board supports, in one sentence."""
+    if board is None or not board.models:
+        return t("board.nothing")
+    leaders = [row.name for row in board.models if row.rank_set and row.rank_set[0] == 1]
+    if len(leaders) == 1:
+        return t("board.first", name=leaders[0])
+    if len(leaders) == len(board.models):
+        return t("board.none_separated", count=len(board.models))
+    return t(
+        "board.several_first", count=len(leaders), names=", ".join(leaders[:5]) + (" …" if len(leaders) > 5 else "")
+    )
+
+
+def _whiskers(rows: tuple[BoardModel, ...]) -> dict[str, Whisker]:
+    """Each row's interval on one axis; an interval far wider than the rest does not squeeze the others."""
+    ratings = [row.rating for row in rows if row.rating is not None]
+    ends = [end for row in rows for end in row.ci if end is not None]
+    if not ends and not ratings:
+        return {}
+    middle = sorted(ratings or ends)
+    room = max(200.0, 1.5 * (middle[-1] - middle[0]))
+    low = max(min(ends + ratings), middle[0] - room)
+    high = min(max(ends + ratings), middle[-1] + room)
+    span = max(high - low, 1.0)
+
+    def place(value: float) -> float:
+        return round(_WIDTH * min(max((value - low) / span, 0.0), 1.0), 1)
+
+    found = {}
+    for row in rows:
+        start, end = row.ci
+        if row.rating is None and start is None and end is None:
+            continue
+        found[row.name] = Whisker(
+            low=0.0 if start is None else place(start),
+            high=float(_WIDTH) if end is None else place(end),
+            mark=None if row.rating is None else place(row.rating),
+            open_low=start is None or start < low,
+            open_high=end is None or end > high,
+        )
+    return found
+
+
+def _decided(board: Board | None) -> list[tuple[str, str, float, float | None]]:
+    """Pairs that the evidence separates: who is better than whom, by how much, at least by how much."""
+    found = []
+    for one in board.differences if board else ():
+        if one.verdict in ("better", "worse"):
+            low, high = one.ci
+            least = low if one.verdict == "better" else (None if high is None else -high)
+            first, second = (one.a, one.b) if one.verdict == "better" else (one.b, one.a)
+            found.append((first, second, abs(one.estimate), least))
+    return found
+
+
+def _switches(arena: Arena, view: View, t: Words) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+    """Groups of links: what they say, where they lead, whether it is chosen."""
+
+    def link(**changes: Any) -> str:
+        changed = replace(view, **changes)
+        query = {
+            "control": "style" if changed.control else "",
+            "category": changed.category,
+            "language": changed.language,
+            "flagged": "" if changed.flagged else "weighted",
+            "task": changed.task,
+        }
+        chosen = {name: value for name, value in query.items() if value}
+        return "/board" + ("?" + urlencode(chosen) if chosen else "")
+
+    groups: list[tuple[str, list[tuple[str, dict[str, Any]]]]] = [
+        (t("board.style"), [(t("board.raw"), {"control": False}), (t("board.controlled"), {"control": True})]),
+        (t("board.flagged"), [(t("board.counted"), {"flagged": True}), (t("board.weighted"), {"flagged": False})]),
+    ]
+    for field in ("category", "language"):
+        values = [value for value in arena.boards.values(field) if value][:12]
+        if len(values) > 1:
+            options = [
+                (t("board.all"), {field: ""}),
+                *((t.known(f"word.{field}", one), {field: one}) for one in values),
+            ]
+            groups.append((t(f"board.{field}"), options))
+    return [
+        (name, [(said, link(**change), replace(view, **change) == view) for said, change in options])
+        for name, options in groups
+    ]
+
+
+def _refusal(t: Words, said: str) -> str:
+    return t.known("refusal", said)
+
+
+def _days(arena: Arena, name: str) -> list[tuple[str, int]]:
+    """Votes of each day, the last thirty with any."""
+    columns = arena.votes.columns()
+    counts: dict[str, int] = {}
+    for a, b, at in zip(columns["model_a"], columns["model_b"], columns["tstamp"], strict=True):
+        if name in (a, b):
+            counts[at[:10]] = counts.get(at[:10], 0) + 1
+    return sorted(counts.items())[-30:]
+
+
+def _files(release: Release) -> list[str]:
+    return sorted(file.name for file in release.directory.iterdir() if file.is_file() and not file.name.startswith("."))
