@@ -71,6 +71,7 @@ async def board(
         number=typeset.number,
         interval=typeset.interval,
         links=links,
+        simulated={one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
         raw={row.name: row for row in found.raw.models} if found and found.raw else {},
         switches=_switches(arena, view, t),
         release=latest(arena.reports) if arena.reports else None,
