@@ -51,7 +51,7 @@ def make_lab(root: Path, voters: int, postgres: str | None) -> tuple[Path, list[
         ]
     settings = lab.path / "lab.toml"
     settings.write_text("format = 1\n" + "\n".join(tables) + "\n")
-    with open_store(lab) as store:
+    with Store.create(lab.directory.database) as store:
         granted = [
             store.transact(lambda c, n=n: access.grant(c, f"voter {n}", {"vote"}, by="benchmark")).result()[0]
             for n in range(voters)

@@ -5,11 +5,12 @@ it is on disk; the leaderboards follow in a thread of their own.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -45,6 +46,7 @@ from fairtrial.runs.trial import ContestantEntry
 from fairtrial.store import Store
 
 T = TypeVar("T")
+_log = logging.getLogger("fairtrial.arena")
 _MINUTE = 60.0
 _REMEMBERED = 50_000  # raters who need not be looked up again
 
@@ -256,7 +258,7 @@ class Arena:
         receipt = await self.transact(work)
         if receipt.new:
             self.exposure.settled(receipt.ballot)
-            self._keeper.submit(self.boards.add, receipt.ballot)
+            self._later(self.boards.add, receipt.ballot)
         if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
         if receipt.new:
@@ -292,7 +294,7 @@ class Arena:
         found = self.ballot(rater, ballot_id)
         await self.transact(lambda c: ballots.erase(c, found, state="withdrawn", by="rater"))
         self.votes.withdrawn.add(ballot_id)
-        self._keeper.submit(self.boards.restart)
+        self._later(self.boards.restart)
         self._withhold()
 
     async def change(
@@ -315,7 +317,7 @@ class Arena:
             self._do(battle.end())
         if decided.uncounted:
             self.votes.withdrawn.update(decided.uncounted)
-            self._keeper.submit(self.boards.restart)
+            self._later(self.boards.restart)
         self._withhold()
 
     @property
@@ -325,10 +327,19 @@ class Arena:
 
     # Inside
 
+    def _later(self, work: Callable[..., object], *given: Any) -> None:
+        """Do `work` in the boards' own thread, in order; a defect in it is for the log."""
+
+        def done(future: Future[object]) -> None:
+            if not future.cancelled() and future.exception() is not None:
+                _log.error("a board could not follow", exc_info=future.exception())
+
+        self._keeper.submit(work, *given).add_done_callback(done)
+
     def _withhold(self) -> None:
         """Take votes that were withdrawn out of the releases that have them; what is due follows from the log."""
         if self.reports is not None:
-            self._keeper.submit(withhold_due, self.store, self.reports)
+            self._later(withhold_due, self.store, self.reports)
 
     def _prompt(self, text: str | None, page: str) -> Prompt:
         if text is None:

@@ -105,6 +105,8 @@ class Registry:
         Raises:
             BadInput: Unusable settings, or a name that stands for another contestant.
         """
+        if not entry.name.isprintable():
+            raise BadInput("a contestant's name is printable text.", where=f"contestant {entry.name!r}")
         if untrusted and entry.base_url:
             entry = entry.model_copy(update={"settings": entry.settings | {"untrusted": True}})
         provider = self._provider(entry)

@@ -1,7 +1,7 @@
 """Who may enter the admin pages: a token, given once, becomes a session in memory. Read `needs` first.
 
-A session holds the token's id, never the token; what the token allows is looked up at every request, so revoking it ends
-the session. Sentences about what was done wait in the session, so that no address carries text.
+A session holds the token's id, never the token; what the token allows is looked up at every request, so revoking it
+ends the session. Sentences about what was done wait in the session, so that no address carries text.
 """
 
 import secrets
@@ -137,11 +137,9 @@ class Action(APIRoute):
             except FairtrialError as error:
                 if request.method != "POST":
                     raise
-                typed = [value for _, value in (await request.form()).multi_items() if isinstance(value, str)]
-                kept = max(typed, key=len, default="")
-                said = Message(
-                    key="", error=sentence(error, words_of(request)), kept=kept if len(kept) > 20 else ""
-                )  # fmt: skip
+                form = await request.form()
+                kept = next((text for name in ("reason", "why", "text") if isinstance(text := form.get(name), str)), "")
+                said = Message(key="", error=sentence(error, words_of(request)), kept=kept)
                 return _said(request, request.url.path.rsplit("/", 1)[0], said)
 
         return handled

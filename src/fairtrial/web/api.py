@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +17,9 @@ from fairtrial.arena.boards import View
 from fairtrial.arena.live import LiveBattle
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
+from fairtrial.arena.releases import latest
 from fairtrial.arena.reveal import Verdict
+from fairtrial.core import NoConclusion
 from fairtrial.ranking import board_json
 from fairtrial.store import history
 from fairtrial.web.failures import Denied, Problem
@@ -220,6 +222,26 @@ async def board(
     )
     found = await run_in_threadpool(arena.boards.view, view)
     return JSONResponse(board_json(found))
+
+
+_VOTES = {"parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
+
+
+@router.get(
+    "/export",
+    response_class=FileResponse,
+    responses=ERRORS | {200: {"content": {media: {} for media in _VOTES.values()}}},
+)
+async def export(
+    arena: ArenaOf,
+    format: Annotated[Literal["parquet", "jsonl"], Query(description="Of the votes.")] = "jsonl",  # noqa: A002 - the face's
+) -> FileResponse:
+    """The votes of the latest release, with the conversations that may be published."""
+    release = await run_in_threadpool(latest, arena.reports) if arena.reports else None
+    if release is None:
+        raise NoConclusion("nothing has been released yet.")
+    name = f"votes.{format}"
+    return FileResponse(release.directory / name, media_type=_VOTES[format], filename=f"{release.id}-{name}")
 
 
 @router.get("/log", responses=ERRORS)

@@ -15,7 +15,8 @@ import fairtrial
 from fairtrial.arena.refusals import Refused
 from fairtrial.core import FairtrialError
 from fairtrial.lab.serving import Opened
-from fairtrial.web import api, rating, reading, voting
+from fairtrial.web import admin, admin_entrance, admin_reports, admin_tasks, api, rating, reading, voting
+from fairtrial.web.admin_entrance import Entrance
 from fairtrial.web.failures import Detail, Problem, problem, sentence, status_of, wait_seconds
 from fairtrial.web.pages import page
 from fairtrial.web.security import Guard
@@ -43,9 +44,10 @@ def create(opened: Opened, *, hosts: Sequence[str] = ()) -> FastAPI:
     )
     app.state.arena = opened.arena
     app.state.opened = opened
+    app.state.entrance = Entrance()
     settings = opened.arena.settings
     app.add_middleware(Guard, hosts=(*settings.hosts, *hosts), proxies=settings.proxies)
-    for room in (api, voting, rating, reading):
+    for room in (api, voting, rating, reading, admin_entrance, admin, admin_tasks, admin_reports):
         app.include_router(room.router)
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.mount("/static", _static_files())
