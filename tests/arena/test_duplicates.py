@@ -62,18 +62,46 @@ def test_near_duplicates_are_those_that_comparing_every_pair_finds():
             k = leader[k]
         return k
 
-    alike = [
-        (i, j) for i in range(len(prompts)) for j in range(i) if share_by_hand(prompts[i], prompts[j]) >= ALIKE
-    ]
+    alike = [(i, j) for i in range(len(prompts)) for j in range(i) if share_by_hand(prompts[i], prompts[j]) >= ALIKE]
     for i, j in alike:
         leader[root(i)] = root(j)
     expected = [root(k) for k in range(len(prompts))]
     found = clusters(prompts).tolist()
     assert len(alike) > 80
-    # At a share of exactly 0.8 MinHash misses a pair once in 500; most are joined by others of their chain.
-    assert sum(found[i] != found[j] for i, j in alike) <= 2
+    # At a share of exactly 0.8 MinHash misses a pair once in 560; most are joined by others of their chain.
+    assert sum(found[i] != found[j] for i, j in alike) <= 1
+    assert len(set(expected)) <= len(set(found)) <= len(set(expected)) + 1
     assert all(expected[i] == expected[j] for i in range(len(prompts)) for j in range(i) if found[i] == found[j])
-    assert len(set(found)) < len(prompts) - 100
+
+
+def test_a_pair_at_the_border_is_missed_as_rarely_as_the_bands_say():
+    rng = random.Random(4)
+    pairs = []
+    while len(pairs) < 2000:
+        text = rng.choices(string.ascii_lowercase, k=rng.randint(40, 140))
+        other = list(text)
+        for at in rng.sample(range(len(text)), rng.randint(1, 3)):
+            other[at] = rng.choice(string.ascii_lowercase)
+        pair = ("".join(text), "".join(other))
+        if 0.8 <= share_by_hand(*pair) < 0.81:
+            pairs.append(pair)
+    found = clusters([text for pair in pairs for text in pair])
+    missed = (found[::2] != found[1::2]).sum()
+    # (1 - 0.8^4)^12 is 3.6 in 2000, and the shares are a little higher; Poisson's 99.9 % point of 3.6 is 11.
+    assert missed <= 11
+    assert len(set(found.tolist())) == 2000 + missed
+
+
+def test_many_small_edits_of_one_prompt_are_about_one_cluster():
+    # Far more share a bucket than are compared pair by pair: an edit is alike to the prompt, but not to every other edit.
+    rng = random.Random(5)
+    edits = []
+    for _ in range(3000):
+        at = rng.randrange(len(FOX))
+        edits.append(FOX[:at] + rng.choice(string.ascii_lowercase) + FOX[at + 1 :])
+    found = clusters(edits)
+    assert len(set(edits)) > 1000
+    assert len(set(found.tolist())) <= 5
 
 
 def test_the_same_on_every_machine():

@@ -149,7 +149,8 @@ async def _change(
 def _contestants(
     request: Request, *, typed: dict[str, str] | None = None, error: str = "", status: int = 200
 ) -> Response:
-    changes = arena_of(request).registry.changes()
+    registry = arena_of(request).registry
+    changes = registry.changes()
     return admin_page(
         request,
         "admin_contestants",
