@@ -165,9 +165,7 @@ ODD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12
 
 
 @given(rows=st.dictionaries(ODD, st.tuples(ODD, st.floats(allow_nan=False), ODD, st.binary(max_size=20)), max_size=9))
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 def test_any_value_comes_back(lab, rows):
     place = database.place(lab)
     kept = [(key, *rest) for key, rest in rows.items()]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairtrial.core import BadInput, IntegrityError, Interrupted
-from fairtrial.store import Reader, Store, database, history, sqlite
-
+from fairtrial.store import Reader, Store, database, sqlite
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ _TIES = np.array([0.0, 1.0, 0.0])
 SAME = ("first", "second", "tie")
 _SAME_SHARE = 0.1
 """Share of a rater's e-value that bets on always the same answer."""
+_EVEN_SHARE = 0.1
+"""Share of the rest that is spread evenly over contestants; what others' votes point at gets the remainder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,8 +315,8 @@ def _singles(
 ) -> tuple[list[Single], IntArray, FloatArray]:
     """Raters found, all raters tested, and their log e-values.
 
-    A rater's e-value is a mean over contestants and directions, half of it even, half weighted by what all other raters
-    show for each (those do not depend on this rater's votes, so the mean is an e-value still): ids that push one
+    A rater's e-value is a mean over contestants and directions, a tenth of it even, the rest weighted by what all other
+    raters show for each (those do not depend on this rater's votes, so the mean is an e-value still): ids that push one
     contestant together give each other away.
     """
     tested = np.flatnonzero(by_rater.number >= LEAST_VOTES)
@@ -327,7 +329,7 @@ def _singles(
     np.add.at(total, model, evidence)
     own = np.bincount(rater, evidence.sum(axis=1), len(tested))
     others = np.maximum(total[model] - evidence, 0) / np.maximum(total.sum() - own, 1e-9)[rater, None]
-    weight = (1 - _SAME_SHARE) * (0.5 / total.size + 0.5 * np.minimum(others, 1))
+    weight = (1 - _SAME_SHARE) * (_EVEN_SHARE / total.size + (1 - _EVEN_SHARE) * np.minimum(others, 1))
     terms = np.full((len(tested), len(SAME) + 1), -np.inf)
     terms[:, : len(SAME)] = same[tested] + np.log(_SAME_SHARE / len(SAME))
     rest = 1 - _SAME_SHARE - np.bincount(rater, weight.sum(axis=1), len(tested))

@@ -84,9 +84,17 @@ def _from_sqlite(error: BaseException, path: object) -> FairtrialError:
 
 # By SQLSTATE (PostgreSQL's appendix A): kind of error, what it is, what to do.
 _STATES: dict[str, tuple[type[FairtrialError], str, str]] = {
-    "28000": (BadInput, "the server does not let this user in", "Check the user in lab.toml and the server's pg_hba.conf."),
+    "28000": (
+        BadInput,
+        "the server does not let this user in",
+        "Check the user in lab.toml and the server's pg_hba.conf.",
+    ),
     "28P01": (BadInput, "the server refused the password", "Put it in the variable that database_password_env names."),
-    "3D000": (BadInput, "there is no such database", "Make it with: createdb --template=template0 --encoding=UTF8 NAME"),
+    "3D000": (
+        BadInput,
+        "there is no such database",
+        "Make it with: createdb --template=template0 --encoding=UTF8 NAME",
+    ),
     "42501": (BadInput, "the database's user may not do this", "Let the owner of the tables GRANT it."),
     "25006": (BadInput, "the database may only be read", "Name one in lab.toml that may be written."),
     "53100": (Interrupted, "the disk of the database server is full", _FREE_SPACE),

@@ -1,4 +1,4 @@
-"""A lab's rows on a PostgreSQL server: how it is reached, and what it does in its own way. Read `PostgreSQL.engine` first.
+"""A lab's rows on a PostgreSQL server: how it is reached, and its own ways. Read `PostgreSQL.engine` first.
 
 ``synchronous_commit=on``: what is committed survives a power cut of a server that runs with ``fsync=on``. The one
 writer holds a lock of its session, so that no second one writes from another machine; a session that was lost in the
@@ -54,7 +54,7 @@ class PostgreSQL:
         Raises:
             BadInput: It is something else, or holds a password.
         """
-        shape = "Write database = \"postgresql://user@host/name\"."
+        shape = 'Write database = "postgresql://user@host/name".'
         try:
             parts = urlsplit(url)
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -153,7 +153,12 @@ class PostgreSQL:
         sock.settimeout(None)  # a commit may take its time
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in (("KEEPIDLE", 10), ("KEEPINTVL", 5), ("KEEPCNT", 4), ("USER_TIMEOUT", _DEAD_SECONDS * 1000)):
+        for option, value in (
+            ("KEEPIDLE", 10),
+            ("KEEPINTVL", 5),
+            ("KEEPCNT", 4),
+            ("USER_TIMEOUT", _DEAD_SECONDS * 1000),
+        ):
             if hasattr(socket, f"TCP_{option}"):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_{option}"), value)
         return sock
@@ -215,16 +220,19 @@ class PostgreSQL:
             with translated(self), engine.connect() as connection:
                 standby = connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one()
                 wanted = "has_table_privilege('jobs', 'INSERT') AND has_table_privilege('jobs', 'UPDATE')"
-                allowed = not inspect(connection).has_table("jobs") or connection.exec_driver_sql(
-                    f"SELECT {wanted}"  # noqa: S608 - a constant
-                ).scalar_one()
+                allowed = (
+                    not inspect(connection).has_table("jobs")
+                    or connection.exec_driver_sql(f"SELECT {wanted}").scalar_one()
+                )
         finally:
             engine.dispose()
         if standby or not allowed:
             raise BadInput(
                 "this server is a standby and may only be read." if standby else "this user may not write here.",
                 where=str(self),
-                next_step="Name the primary server in lab.toml." if standby else "Let the owner of the tables GRANT it.",
+                next_step="Name the primary server in lab.toml."
+                if standby
+                else "Let the owner of the tables GRANT it.",
             )
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -93,9 +93,7 @@ class Guard:
         try:
             await self._app(scope, limited, _with_headers(send, scope))
         except _TooLarge:
-            await _say(
-                scope, _with_headers(send, scope), (413, "error.too_large", {}, {"Connection": "close"})
-            )
+            await _say(scope, _with_headers(send, scope), (413, "error.too_large", {}, {"Connection": "close"}))
 
     def _believe(self, scope: MutableMapping[str, Any], headers: Headers) -> None:
         """Take the visitor's address and scheme from a proxy that the owner named."""
