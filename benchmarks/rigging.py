@@ -3,8 +3,8 @@
 Run `python benchmarks/rigging.py` (about 5 minutes on one core); it prints tables and writes results/rigging.json.
 Every replicate draws a crowd anew: 20,000 honest votes on 24 models (blocks of four are equal), by 1,500 raters with
 tastes and shares of 1/rank, 30 % ties, pairs uniform, in random order. Then 200 votes for one contestant are put among
-them, by 1, 5 or 10 ids or by 200 ids with one vote each, and `arena.integrity.examine` looks once. Goals: at most 10 ids
-are found with a power of at least 0.9, and at most 5 % of the ids found are honest. Read `crowd`, then `attack`.
+them, by 1 to 50 ids or by 200 ids with one vote each, and `arena.integrity.examine` looks once. Goals: at most 10 ids are
+found with a power of at least 0.9, and at most 5 % of the ids found are honest. Read `crowd`, then `attack`.
 """
 
 import argparse
@@ -35,6 +35,8 @@ LOG_NU = 0.0
 TASTE, STRONG = 0.6, 1.0
 """Standard deviations of a rater's taste for a contestant, natural log units; the default rules allow for the first."""
 ATTACK, OMNIPRESENT = 200, 2_000
+RIGGER = 20_000
+"""Codes of raters from here on are riggers'."""
 POINTS = 400 / np.log(10)
 POWER, FALSE = 0.9, 0.05
 TESTED = [REASONS.index(name) for name in REASONS if "contestant" in name or "same answer" in name]
@@ -51,18 +53,27 @@ class Attack:
     """The ids vote honestly, with tastes of their own, whenever the target does not appear."""
     stretch: float = 1.0
     """Share of the time that the attack takes."""
-    goal: bool = True
+    slip: float = 0.0
+    """Share of these battles in which the vote goes to the other contestant after all."""
+    newcomers: bool = False
+    """The honest crowd is 20,000 raters with about one vote each."""
+    goal: bool = False
 
 
 ATTACKS = (
-    Attack(name="1 id", ids=1),
-    Attack(name="5 ids", ids=5),
-    Attack(name="10 ids", ids=10),
-    Attack(name="1 id, camouflaged", ids=1, camouflage=True),
-    Attack(name="5 ids, camouflaged", ids=5, camouflage=True),
-    Attack(name="10 ids, camouflaged", ids=10, camouflage=True),
-    Attack(name="200 single votes", ids=200, goal=False),
-    Attack(name="200 single votes within a tenth of the time", ids=200, stretch=0.1, goal=False),
+    Attack(name="1 id", ids=1, goal=True),
+    Attack(name="5 ids", ids=5, goal=True),
+    Attack(name="10 ids", ids=10, goal=True),
+    Attack(name="1 id, camouflaged", ids=1, camouflage=True, goal=True),
+    Attack(name="5 ids, camouflaged", ids=5, camouflage=True, goal=True),
+    Attack(name="10 ids, camouflaged", ids=10, camouflage=True, goal=True),
+    Attack(name="200 single votes", ids=200),
+    Attack(name="… within a tenth of the time", ids=200, stretch=0.1),
+    Attack(name="… among 20,000 newcomers", ids=200, newcomers=True),
+    Attack(name="20 ids with 10 votes each", ids=20),
+    Attack(name="50 ids with 4 votes each", ids=50),
+    Attack(name="1 id that slips in every fifth vote", ids=1, slip=0.2),
+    Attack(name="5 ids that slip in every fifth vote", ids=5, slip=0.2),
 )
 
 
@@ -106,7 +117,7 @@ def stuffed(rng: np.random.Generator, target: int, ids: int, votes: int) -> Colu
         "a": np.where(first, target, other),
         "b": np.where(first, other, target),
         "outcome": np.where(first, A_WINS, B_WINS),
-        "rater": RATERS + np.arange(votes) % ids,
+        "rater": RIGGER + np.arange(votes) % ids,
     }
 
 
@@ -124,8 +135,10 @@ def attack(
     """The crowd with the attack in it, and which votes are the target's bought ones."""
     votes = stuffed(rng, target, how.ids, ATTACK)
     if how.camouflage:  # pairs are uniform: the target is in 2 of K battles
-        rater = RATERS + np.arange(ATTACK * (MODELS - 2) // 2) % how.ids
+        rater = RIGGER + np.arange(ATTACK * (MODELS - 2) // 2) % how.ids
         votes, _ = joined(rng, votes, crowd(rng, theta, rater, taste=TASTE, avoid=target))
+    slipped = rng.random(len(votes["a"])) < how.slip
+    votes["outcome"] = np.where(slipped, A_WINS - votes["outcome"], votes["outcome"])
     found, theirs = joined(rng, clean, votes, how.stretch)
     return found, theirs & ((found["a"] == target) | (found["b"] == target))
 
@@ -154,14 +167,14 @@ def measure(votes: Columns, found: Integrity, bought: np.ndarray, ids: int) -> d
     """What one look found, against the truth."""
     alone, either = flagged(votes, found)
     struck = np.isin(found.reason, TESTED) & (found.weight <= 0.5)
-    theirs = votes["rater"] >= RATERS
+    theirs = votes["rater"] >= RIGGER
     return {
-        "power_ids": float((either >= RATERS).sum() / ids) if ids else np.nan,
+        "power_ids": float((either >= RIGGER).sum() / ids) if ids else np.nan,
         "power_votes": float(struck[bought].mean()) if ids else np.nan,
         "weight_left": float(found.weight[bought].mean()) if ids else np.nan,
-        "false_share_alone": float((alone < RATERS).mean()) if len(alone) else 0.0,
-        "false_share": float((either < RATERS).mean()) if len(either) else 0.0,
-        "any_false": float((either < RATERS).any()),
+        "false_share_alone": float((alone < RIGGER).mean()) if len(alone) else 0.0,
+        "false_share": float((either < RIGGER).mean()) if len(either) else 0.0,
+        "any_false": float((either < RIGGER).any()),
         "honest_votes_halved": float(struck[~theirs].mean()),
         "flagged": float(len(either)),
         "taste": found.taste,
@@ -181,17 +194,20 @@ def replicate(seed: int, number: int) -> dict[str, dict[str, float]]:
     target = int(rng.integers(MODELS))
     nobody = np.zeros(VOTES, dtype=bool)
     calm = examine(battles(clean))
-    before = board(battles(clean)), board(calm.weighted(battles(clean)))
+    new = crowd(rng, theta, rng.integers(0, RIGGER, VOTES), taste=TASTE)
+    fresh = examine(battles(new))
+    before = [(board(battles(one)), board(seen.weighted(battles(one)))) for one, seen in ((clean, calm), (new, fresh))]
     rows = {"no attack": measure(clean, calm, nobody, 0) | {"ties": float((clean["outcome"] == TIE).mean())}}
     keen = honest(rng, theta, STRONG, VOTES, RATERS)
     rows["no attack, strong tastes"] = measure(keen, examine(battles(keen)), nobody, 0)
+    rows["no attack, 20,000 newcomers"] = measure(new, fresh, nobody, 0)
     for how in ATTACKS:
-        votes, bought = attack(rng, theta, clean, target, how)
+        votes, bought = attack(rng, theta, new if how.newcomers else clean, target, how)
         found = examine(battles(votes))
         rows[how.name] = measure(votes, found, bought, how.ids)
         for name, after, base in (
-            ("without", board(battles(votes)), before[0]),
-            ("with", board(found.weighted(battles(votes))), before[1]),
+            ("without", board(battles(votes)), before[how.newcomers][0]),
+            ("with", board(found.weighted(battles(votes))), before[how.newcomers][1]),
         ):
             rows[how.name][f"ranks_{name}"], rows[how.name][f"points_{name}"] = moved(after, target, base)
     return rows
@@ -305,7 +321,7 @@ def _rounded(value: Any) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reps", type=int, default=150)
+    parser.add_argument("--reps", type=int, default=120)
     parser.add_argument("--quick", action="store_true", help="8 replicates with other seeds; writes nothing")
     parser.add_argument("--speed", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -20,6 +20,9 @@ from fairtrial.lab.serving import Opened, open_arena
 from fairtrial.web.app import create
 
 
+_LIMITS = {"battles_per_minute": 1000, "requests_per_second": 10_000}
+
+
 def _sim(name: str, **settings: object) -> dict[str, Any]:
     return {"name": name, "model": f"sim/{name}", "settings": {"skill": 0.5, "length": 20} | settings}
 
@@ -70,13 +73,13 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     async with contextlib.AsyncExitStack() as stack:
         made = 0
 
-        async def serving(contestants: list[dict[str, Any]] | None = None, **arena: object) -> Site:
+        async def serving(contestants: list[dict[str, Any]] | None = None, **arena: Any) -> Site:
             nonlocal made
             made += 1
             lab = Lab.create(tmp_path / f"lab{made}")
             tables = {
                 "format": 1,
-                "arena": {"limits": {"battles_per_minute": 1000}} | arena,
+                "arena": arena | {"limits": _LIMITS | arena.get("limits", {})},
                 "contestant": contestants or [_sim("north", skill=0.2), _sim("south"), _sim("east", skill=0.8)],
             }
             (lab.path / "lab.toml").write_text("".join(f"{key} = {_toml(value)}\n" for key, value in tables.items()))

@@ -5,12 +5,10 @@ it is on disk; the leaderboards follow in a thread of their own.
 """
 
 import asyncio
-import logging
 import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -25,6 +23,7 @@ from fairtrial.arena.blinding import Blinding
 from fairtrial.arena.boards import Boards
 from fairtrial.arena.clock import now
 from fairtrial.arena.exposure import counted
+from fairtrial.arena.keeper import Keeper
 from fairtrial.arena.live import SIDES, LiveBattle
 from fairtrial.arena.moderation import Decided
 from fairtrial.arena.pairing import draw
@@ -35,7 +34,7 @@ from fairtrial.arena.releases import withhold_due
 from fairtrial.arena.reveal import Unmasked, Verdict, recorded_answers, stored_answers, unmasked
 from fairtrial.arena.settings import ArenaSettings
 from fairtrial.arena.spending import DailyBudget, NoMemory
-from fairtrial.arena.topics import category_of, language_of
+from fairtrial.arena.topics import category_of, is_text, language_of
 from fairtrial.arena.votes import VoteColumns, used_ballots
 from fairtrial.arena.weights import weigh
 from fairtrial.contestants.style import style
@@ -46,7 +45,6 @@ from fairtrial.runs.trial import ContestantEntry
 from fairtrial.store import Store
 
 T = TypeVar("T")
-_log = logging.getLogger("fairtrial.arena")
 _MINUTE = 60.0
 _REMEMBERED = 50_000  # raters who need not be looked up again
 
@@ -72,7 +70,7 @@ class Arena:
         self._live: dict[str, LiveBattle] = {}
         self._known: dict[str, Rater] = {}
         self._recent: dict[str, deque[float]] = defaultdict(deque)
-        self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="boards")
+        self._keeper = Keeper()
         self._background: set[asyncio.Task[Any]] = set()
 
     async def open(self, entries: Sequence[ContestantEntry] = ()) -> None:
@@ -258,7 +256,7 @@ class Arena:
         receipt = await self.transact(work)
         if receipt.new:
             self.exposure.settled(receipt.ballot)
-            self._later(self.boards.add, receipt.ballot)
+            self._keeper.later(self.boards.add, receipt.ballot)
         if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
         if receipt.new:
@@ -294,7 +292,7 @@ class Arena:
         found = self.ballot(rater, ballot_id)
         await self.transact(lambda c: ballots.erase(c, found, state="withdrawn", by="rater"))
         self.votes.withdrawn.add(ballot_id)
-        self._later(self.boards.restart)
+        self._keeper.later(self.boards.restart)
         self._withhold()
 
     async def change(
@@ -317,7 +315,7 @@ class Arena:
             self._do(battle.end())
         if decided.uncounted:
             self.votes.withdrawn.update(decided.uncounted)
-            self._later(self.boards.restart)
+            self._keeper.later(self.boards.restart)
         self._withhold()
 
     @property
@@ -327,19 +325,10 @@ class Arena:
 
     # Inside
 
-    def _later(self, work: Callable[..., object], *given: Any) -> None:
-        """Do `work` in the boards' own thread, in order; a defect in it is for the log."""
-
-        def done(future: Future[object]) -> None:
-            if not future.cancelled() and future.exception() is not None:
-                _log.error("a board could not follow", exc_info=future.exception())
-
-        self._keeper.submit(work, *given).add_done_callback(done)
-
     def _withhold(self) -> None:
         """Take votes that were withdrawn out of the releases that have them; what is due follows from the log."""
         if self.reports is not None:
-            self._later(withhold_due, self.store, self.reports)
+            self._keeper.later(withhold_due, self.store, self.reports)
 
     def _prompt(self, text: str | None, page: str) -> Prompt:
         if text is None:
@@ -352,7 +341,7 @@ class Arena:
         most = self.settings.limits.prompt_characters
         if len(text) > most:
             raise Refused("too_long", characters=len(text), most=most)
-        if not text.strip() or not _is_text(text):
+        if not text.strip() or not is_text(text):
             raise Refused("empty")
 
     def _check_room(self, rater: Rater) -> None:
@@ -408,12 +397,3 @@ class Arena:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _is_text(text: str) -> bool:
-    """Whether it can be written down: halves of surrogate pairs cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -293,7 +293,7 @@ def _put_evidence(connection: Connection, ballot: Ballot, battle: Battle, a: Res
         for side, one in (("a", a), ("b", b))
     ]
     connection.execute(_RESPONSE, rows)
-    if ballot.task and connection.execute(_KNOWN_BATTLE, {"wanted": battle.id}).first() is not None:
+    if connection.execute(_KNOWN_BATTLE, {"wanted": battle.id}).first() is not None:
         return  # raters of one task share a battle
     row = {
         "id": battle.id,

@@ -1,9 +1,9 @@
 """Which votes count, how much, and why: rigging, inattention, repetition and too much influence. Read `examine` first.
 
 Nothing is dropped in silence: every vote keeps its row, a weight from 0 to 1 and the reason for it, and boards are made
-with and without the weights. The tests control the false-discovery rate: of the raters found, at most the stated share
-are honest on average, if honest tastes are as spread as allowed for. They look at one moment; looking again later, with
-more votes, is a new look with the same promise.
+with and without the weights. The tests control the false-discovery rate: of the raters found alone, at most the stated
+share are honest on average, if honest tastes are as spread as allowed for; of bursts likewise, but within a true burst
+votes are weighed by their chance to be part of it. They look at one moment; a later look is a new one, same promise.
 """
 
 from dataclasses import dataclass, replace

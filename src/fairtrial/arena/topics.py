@@ -48,3 +48,12 @@ def category_of(text: str) -> str:
     if _CODE.search(text):
         return "code"
     return "mathematics" if _MATH.search(text) else "other"
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written down: halves of surrogate pairs cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

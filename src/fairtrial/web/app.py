@@ -46,7 +46,8 @@ def create(opened: Opened, *, hosts: Sequence[str] = ()) -> FastAPI:
     app.state.opened = opened
     app.state.entrance = Entrance()
     settings = opened.arena.settings
-    app.add_middleware(Guard, hosts=(*settings.hosts, *hosts), proxies=settings.proxies)
+    rate = settings.limits.requests_per_second
+    app.add_middleware(Guard, hosts=(*settings.hosts, *hosts), proxies=settings.proxies, rate=rate)
     for room in (api, voting, rating, reading, admin_entrance, admin, admin_tasks, admin_reports):
         app.include_router(room.router)
     app.add_api_route("/healthz", _health, methods=["GET"])
