@@ -19,7 +19,6 @@ from fairtrial.lab import Lab
 from fairtrial.lab.serving import Opened, open_arena
 from fairtrial.web.app import create
 
-
 _LIMITS = {"battles_per_minute": 1000, "requests_per_second": 10_000}
 
 
