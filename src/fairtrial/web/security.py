@@ -6,6 +6,7 @@ Pure ASGI: streams of answers pass through without being held back.
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -80,20 +81,29 @@ class Guard:
         if refusal is not None:
             await _say(scope, _with_headers(send, scope), refusal)
             return
-        taken = 0
+        passed_on, answering = _with_headers(send, scope), False
+        size, too_large = 0, False
 
         async def limited() -> Message:
-            nonlocal taken
+            nonlocal size, too_large
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > _BODY:
+            size += len(message.get("body", b""))
+            if size > _BODY:
+                too_large = True
                 raise _TooLarge
             return message
 
-        try:
-            await self._app(scope, limited, _with_headers(send, scope))
-        except _TooLarge:
-            await _say(scope, _with_headers(send, scope), (413, "error.too_large", {}, {"Connection": "close"}))
+        async def answer(message: Message) -> None:
+            nonlocal answering
+            if too_large and not answering:
+                return  # whoever read the body took its end for a fault of another kind
+            answering = True
+            await passed_on(message)
+
+        with suppress(_TooLarge):
+            await self._app(scope, limited, answer)
+        if too_large and not answering:
+            await _say(scope, passed_on, (413, "error.too_large", {}, {"Connection": "close"}))
 
     def _believe(self, scope: MutableMapping[str, Any], headers: Headers) -> None:
         """Take the visitor's address and scheme from a proxy that the owner named."""
