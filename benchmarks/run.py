@@ -63,6 +63,22 @@ def rows() -> list[tuple[str, str, str, bool]]:
         )
         twice = crash["recorded_bought_twice"]
         add("kill -9: recorded responses bought twice", "0", twice, f"in {crash['kills']} kills", twice == 0)
+    for name, run in result("arena").items():
+        if "kills" in run:
+            add(f"{name}: acknowledged votes lost", "0", run["lost"], f"of {run['acknowledged']}", run["lost"] == 0)
+            continue
+        rate, late = run["votes_per_second"], run["vote_acknowledged_ms"]["p99"]
+        add(f"{name}: votes", "200 a second", rate, "a second", rate >= 199)
+        add("  vote to acknowledged, p99", "≤ 50 ms", late, "ms", late <= 50)
+        add("  the disk's own fsync, p99", "", run["disk_fsync_ms"]["p99"], "ms", True)
+        add("  vote to board, max", "≤ 1 s", run["board_updated_s"]["max"], "s", run["board_updated_s"]["max"] <= 1)
+        add(
+            "  lost or counted twice",
+            "0",
+            run["lost"] + run["counted_twice"],
+            "",
+            not run["lost"] + run["counted_twice"],
+        )
     for goal in result("ranking").get("goals", []):
         add(goal["what"], goal["goal"], goal["measured"], goal["unit"], goal["met"])
     return found
