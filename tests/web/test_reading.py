@@ -6,10 +6,11 @@ import re
 import pytest
 
 from fairtrial import __version__
+from fairtrial.arena.receipts import verify_objection
 from fairtrial.arena.releases import publish
 from fairtrial.provenance import SigningKey
 
-PAGES = ("/", "/board", "/integrity", "/languages", "/data", "/about", "/history")
+PAGES = ("/", "/board", "/integrity", "/languages", "/data", "/objections", "/about", "/history")
 
 
 async def read(site, path, lang="en"):
@@ -92,3 +93,24 @@ async def test_a_release_can_be_had_and_nothing_else(site):
 
 async def test_without_a_release_the_export_says_so(site):
     assert (await read(site, "/api/v1/export"))[0] == 404
+
+
+async def test_an_objection_is_received_signed_and_shown_with_what_was_typed_kept_on_error(site):
+    await votes(site, 8)
+    lab = site.opened.lab
+    key = SigningKey.load(lab.directory.keys / "lab.pem")
+    release = await asyncio.to_thread(
+        publish, site.arena.store, lab.directory.reports, key, site.arena.settings, version=__version__
+    )
+    typed = {"about": release.id, "kind": "correction", "text": "The <b>second</b> row is wrong.", "name": "Kim"}
+    async with site.client.post(f"{site.address}/objections", data=typed | {"about": "other"}) as answer:
+        text = await answer.text()
+        assert answer.status == 422
+        assert "The &lt;b&gt;second&lt;/b&gt; row is wrong." in text
+    async with site.client.post(f"{site.address}/objections", data=typed) as answer:
+        text = await answer.text()
+    assert "&lt;b&gt;second&lt;/b&gt;" in text
+    assert "Not answered yet." in text
+    link = re.search(r'href="(/objections/[^"]+)"', text)[1]
+    async with site.client.get(site.address + link) as answer:
+        assert verify_objection(await answer.read(), [key.public]).word == "TRUSTED"

@@ -15,7 +15,7 @@ import fairtrial
 from fairtrial.arena.refusals import Refused
 from fairtrial.core import FairtrialError
 from fairtrial.lab.serving import Opened
-from fairtrial.web import admin, admin_entrance, admin_reports, admin_tasks, api, rating, reading, voting
+from fairtrial.web import admin, admin_entrance, admin_reports, admin_tasks, api, objecting, rating, reading, voting
 from fairtrial.web.admin_entrance import Entrance
 from fairtrial.web.failures import Detail, Problem, problem, sentence, status_of, wait_seconds
 from fairtrial.web.pages import page
@@ -48,7 +48,7 @@ def create(opened: Opened, *, hosts: Sequence[str] = ()) -> FastAPI:
     settings = opened.arena.settings
     rate = settings.limits.requests_per_second
     app.add_middleware(Guard, hosts=(*settings.hosts, *hosts), proxies=settings.proxies, rate=rate)
-    for room in (api, voting, rating, reading, admin_entrance, admin, admin_tasks, admin_reports):
+    for room in (api, voting, rating, reading, admin_entrance, admin, admin_tasks, admin_reports, objecting):
         app.include_router(room.router)
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.mount("/static", _static_files())

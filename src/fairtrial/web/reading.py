@@ -3,6 +3,7 @@
 Everything is readable without JavaScript; switches are links.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from fairtrial.arena import moderation
+from fairtrial.arena import moderation, tasks
 from fairtrial.arena.arena import Arena
 from fairtrial.arena.boards import View
 from fairtrial.arena.disparities import disparities
@@ -28,6 +29,8 @@ from fairtrial.web.words import Words, words_of
 
 router = APIRouter(include_in_schema=False)
 _MEDIA = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
+_CROWD = 5
+"""Fewest raters of whom a group's board is shown."""
 _WIDTH = 1000
 """Units of a whisker picture's axis."""
 
@@ -50,12 +53,19 @@ async def board(
     category: str = "",
     language: str = "",
     flagged: str = "counted",
+    group: str = "",
     task: str = "",
 ) -> Response:
     """The live leaderboard and its views."""
     arena, t = arena_of(request), words_of(request)
+    groups = _groups(arena)
     view = View(
-        control=control == "style", category=category, language=language, flagged=flagged != "weighted", task=task
+        control=control == "style",
+        category=category,
+        language=language,
+        group=group if group in groups else "",
+        flagged=flagged != "weighted",
+        task=task,
     )
     found, nothing = await _board(arena, view)
     links = {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
@@ -73,7 +83,7 @@ async def board(
         links=links,
         simulated={one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
         raw={row.name: row for row in found.raw.models} if found and found.raw else {},
-        switches=_switches(arena, view, t),
+        switches=_switches(arena, view, groups, t),
         release=latest(arena.reports) if arena.reports else None,
         decided=_decided(found),
         said=[_refusal(t, one) for one in found.refusals if one != PROVISIONAL] if found else [],
@@ -230,7 +240,22 @@ def _decided(board: Board | None) -> list[tuple[str, str, float, float | None]]:
     return found
 
 
-def _switches(arena: Arena, view: View, t: Words) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+def _groups(arena: Arena) -> list[str]:
+    """Groups of raters by what they told, ``BAND=VALUE``; of fewer than five raters nothing is shown."""
+    counts = Counter(f"{band}={value}" for told in arena.profiles().values() for band, value in told.items() if value)
+    return sorted(group for group, raters in counts.items() if raters >= _CROWD)
+
+
+def _tasks(arena: Arena) -> list[tuple[str, str]]:
+    """Id and name of each rating task that has votes."""
+    voted = set(arena.boards.values("task"))
+    with arena.store.reading() as connection:
+        return [(task.id, task.name) for task in tasks.every(connection) if task.id in voted]
+
+
+def _switches(
+    arena: Arena, view: View, groups_known: list[str], t: Words
+) -> list[tuple[str, list[tuple[str, str, bool]]]]:
     """Groups of links: what they say, where they lead, whether it is chosen."""
 
     def link(**changes: Any) -> str:
@@ -240,6 +265,7 @@ def _switches(arena: Arena, view: View, t: Words) -> list[tuple[str, list[tuple[
             "category": changed.category,
             "language": changed.language,
             "flagged": "" if changed.flagged else "weighted",
+            "group": changed.group,
             "task": changed.task,
         }
         chosen = {name: value for name, value in query.items() if value}
@@ -257,6 +283,15 @@ def _switches(arena: Arena, view: View, t: Words) -> list[tuple[str, list[tuple[
                 *((t.known(f"word.{field}", one), {field: one}) for one in values),
             ]
             groups.append((t(f"board.{field}"), options))
+    if groups_known:
+        groups.append(
+            (t("board.group"), [(t("board.all"), {"group": ""}), *((one, {"group": one}) for one in groups_known)])
+        )
+    rated = _tasks(arena)
+    if rated:
+        groups.append(
+            (t("board.task"), [(t("board.arena"), {"task": ""}), *((name, {"task": one}) for one, name in rated)])
+        )
     return [
         (name, [(said, link(**change), replace(view, **change) == view) for said, change in options])
         for name, options in groups
