@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from fairtrial.arena import ballots, raters
 from fairtrial.arena.ballots import Ballot, Said, cast, open_ballot
 from fairtrial.arena.clock import now
 from fairtrial.arena.pairing import draw
-from fairtrial.core import Response
+from fairtrial.core import Interrupted, Response
 from fairtrial.store import Store, history
 from fairtrial.store.tables import votes
 
@@ -109,3 +111,33 @@ def test_killed_while_voting_nothing_acknowledged_is_lost(tmp_path: Path):
         assert set(acknowledged) <= kept
         assert len(kept) == logged
     assert len(acknowledged) > 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of three megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small disk here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_on_a_full_disk_votes_are_refused_plainly_and_go_on_when_there_is_room(small_disk: Path):
+    ballast = small_disk / "ballast"
+    with Store.create(small_disk / "lab.db") as store:
+        rater = store.transact(lambda c: raters.add(c, raters.new_secret(), "cookie", consent="1")).result().id
+        acknowledged = [vote(store, rater, n) for n in range(5)]
+        ballast.write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize - 20_000))
+        with pytest.raises(Interrupted) as refused:  # noqa: PT012
+            for n in range(5, 200):
+                acknowledged.append(vote(store, rater, n))  # noqa: PERF401 - those before the error count
+        assert "full" in str(refused.value)
+        ballast.unlink()
+        acknowledged += [vote(store, rater, n) for n in range(200, 205)]
+        with store.reading() as connection:
+            kept = {row.key for row in connection.execute(select(votes.c.key))}
+            history.check(connection)
+    assert kept == set(acknowledged)
