@@ -41,7 +41,14 @@ def make_lab(root: Path, voters: int, postgres: str | None) -> tuple[Path, list[
     """A lab with simulated contestants and one token a voter."""
     lab = Lab.create(root / "lab")
     tables = [f'database = "{postgres}"'] if postgres else []
-    tables += ["[arena]", 'name = "load"', "[arena.limits]", "battles_per_minute = 100000", "running = 1000"]
+    tables += [
+        "[arena]",
+        'name = "load"',
+        "[arena.limits]",
+        "battles_per_minute = 100000",
+        "requests_per_second = 100000",
+        "running = 1000",
+    ]
     for k in range(CONTESTANTS):
         tables += [
             "[[contestant]]",

@@ -29,7 +29,7 @@ class Limits(BaseModel):
     battles_per_minute: Positive = 10
     """For one rater."""
     requests_per_second: Positive = 50
-    """From one address or token, on average."""
+    """From one address, on average."""
     running: Positive = 64
     """Battles that are being answered at once; whoever comes later is asked to wait."""
     usd_per_day: Annotated[float, Field(gt=0)] | None = None

@@ -55,7 +55,7 @@ _ALIGNED = {"align": frozenset({"left", "right", "center"})}
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     clean_content_tags=frozenset({"script", "style"}),
-    attributes={"a": frozenset({"href"}), "ol": frozenset({"start"})},
+    attributes={"*": frozenset(), "a": frozenset({"href"}), "ol": frozenset({"start"})},
     tag_attribute_values={
         "td": _ALIGNED,
         "th": _ALIGNED,

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -110,8 +111,9 @@ class Guard:
         client = scope.get("client")
         if client is None or client[0] not in self._proxies:
             return
-        forwarded = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
-        strangers = [address for address in forwarded if address not in self._proxies]
+        forwarded = [part.strip() for part in ",".join(headers.getlist("x-forwarded-for")).split(",")]
+        # The last stranger: whatever stands before it, in this line or in one of its own, the visitor may have sent.
+        strangers = [address for address in forwarded if address and address not in self._proxies]
         if strangers:
             scope["client"] = (strangers[-1][:64], 0)
         if headers.get("x-forwarded-proto", "").strip().lower() == "https":
@@ -128,7 +130,7 @@ class Guard:
             return 413, "error.too_large", {}, {"Connection": "close"}
         if scope["path"].startswith("/static/"):
             return None
-        wait = self._bucket.wait(_actor(scope, headers))
+        wait = self._bucket.wait(_network(scope))
         if wait:
             return 429, "error.too_fast_address", {"seconds": wait}, {"Retry-After": str(wait)}
         return None
@@ -141,7 +143,7 @@ class Bucket:
         rate: Tokens a second.
         most: Tokens a bucket holds.
         clock: Seconds now.
-        remembered: Actors at once; when there are more, those with full buckets are forgotten, then all.
+        remembered: Actors at once; when there are more, whoever came longest ago is forgotten.
     """
 
     def __init__(
@@ -153,17 +155,13 @@ class Bucket:
     def wait(self, actor: str) -> int:
         """Take a token; 0, or the whole seconds until there is one."""
         now = self._clock()
-        left, then = self._left.get(actor, (self._most, now))
+        left, then = self._left.pop(actor, (self._most, now))
         left = min(self._most, left + (now - then) * self._rate)
-        if left < 1:
-            self._left[actor] = (left, now)
-            return int((1 - left) / self._rate) + 1
-        if len(self._left) >= self._remembered and actor not in self._left:
-            full = [name for name, (n, at) in self._left.items() if n + (now - at) * self._rate >= self._most]
-            for name in full or list(self._left):
-                del self._left[name]
-        self._left[actor] = (left - 1, now)
-        return 0
+        taken = left >= 1
+        self._left[actor] = (left - taken, now)
+        if len(self._left) > self._remembered:
+            del self._left[next(iter(self._left))]
+        return 0 if taken else int((1 - left) / self._rate) + 1
 
 
 class _TooLarge(Exception):
@@ -192,10 +190,17 @@ def _same_site(scope: Scope, headers: Headers, host: str) -> bool:
     return origin is None or origin == f"{scope['scheme']}://{host}"
 
 
-def _actor(scope: Scope, headers: Headers) -> str:
-    bearer = headers.get("authorization")
-    client = scope.get("client") or ("", 0)
-    return f"token {hash(bearer)}" if bearer else f"address {client[0]}"
+def _network(scope: Scope) -> str:
+    """Whose rate counts: an IPv4 address, or the /64 that one holder of IPv6 addresses has at the least.
+
+    A token is no actor: whoever sends another one with each request would never be asked to wait.
+    """
+    address = str((scope.get("client") or ("",))[0])
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except AddressValueError:
+        return address
+    return str(found.ipv4_mapped or int(found) >> 64)
 
 
 def _with_headers(send: Send, scope: Scope) -> Send:
