@@ -1,11 +1,13 @@
-"""A real lab, served over real HTTP on loopback, with simulated contestants."""
+"""A real lab, served over real HTTP on loopback, with simulated contestants, and a real Chromium. Read `Site`, `Tab`."""
 
 import asyncio
 import contextlib
 import json
+import re
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,166 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
 @pytest.fixture
 async def site(serve: Callable[..., Any]) -> Site:
     return await serve()
+
+
+# A visitor over plain HTTP, and every page there is
+
+
+@dataclass
+class Visitor:
+    """Somebody who agreed to the notice, known by a cookie."""
+
+    site: Site
+    rater: str
+
+    async def send(self, method: str, path: str, **more: Any) -> tuple[int, str, dict[str, str]]:
+        """Status, text and headers; redirects are not followed."""
+        headers = {"Cookie": f"rater={self.rater}"} | more.pop("headers", {})
+        options: dict[str, Any] = {"headers": headers, "allow_redirects": False} | more
+        async with self.site.client.request(method, self.site.address + path, **options) as answer:
+            return answer.status, await answer.text(), dict(answer.headers)
+
+    async def battle(self, prompt: str = "What is 2 + 2?", *, finish: bool = True) -> str:
+        """The path of a new battle."""
+        _, _, headers = await self.send("POST", "/battles", data={"prompt": prompt})
+        path = headers["Location"]
+        if finish:
+            live = self.site.arena._live[path.rsplit("/", 1)[1]]
+            await live.settled()
+        return path
+
+    async def vote(self, battle: str, grade: str = "1") -> None:
+        status, _, _ = await self.send("POST", f"{battle}/vote", data={"grade": grade})
+        assert status == 303
+
+
+@pytest.fixture
+def visit() -> Callable[[Site], Any]:
+    """``await visit(site)``: a visitor who agreed to the notice."""
+
+    async def agreed(site: Site) -> Visitor:
+        async with site.client.post(f"{site.address}/consent", data={"agree": "yes"}, allow_redirects=False) as answer:
+            return Visitor(site, answer.cookies["rater"].value)
+
+    return agreed
+
+
+_NAMED = re.compile(r"(?<=/)(?=[\w.~-]*\d)[\w.~-]{8,}")
+
+
+async def _crawl(visitor: Visitor) -> list[str]:
+    """Every HTML page that links lead to, an example of each kind: an open battle, a used one, an error among them."""
+    used, opened = await visitor.battle(), await visitor.battle("What **now**?\n\n* one")
+    await visitor.vote(used)
+    waiting = ["/", used, opened, "/history", "/no-such-page"]
+    pages, kinds = [], {_NAMED.sub("*", path) for path in waiting}
+    while waiting:
+        path = waiting.pop(0)
+        status, text, headers = await visitor.send("GET", path)
+        if not headers["Content-Type"].startswith("text/html") or (status != 200 and path != "/no-such-page"):
+            continue
+        pages.append(path)
+        for link in re.findall(r'<a [^>]*href="(/[^"#]*)', text):
+            path, kind = link.replace("&amp;", "&"), _NAMED.sub("*", link.partition("?")[0])
+            if kind not in kinds:
+                kinds.add(kind)
+                waiting.append(path)
+    return pages
+
+
+@pytest.fixture
+def crawl() -> Callable[[Visitor], Any]:
+    """``await crawl(visitor)``: paths of every kind of page."""
+    return _crawl
+
+
+# A real browser
+
+
+@dataclass
+class Tab:
+    """A page in a browser context of its own; what goes wrong in it is collected."""
+
+    page: Any
+    origin: str
+    problems: list[str] = field(default_factory=list)
+    """Console errors, exceptions, dialogs, violations of the policy, and requests that leave the origin."""
+    requests: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        def asked(request: Any) -> None:
+            self.requests.append(request.url)
+            if not request.url.startswith((self.origin + "/", "data:")):
+                self.problems.append(f"left for {request.url}")
+
+        async def dialog(one: Any) -> None:
+            self.problems.append(f"dialog {one.message}")
+            await one.dismiss()
+
+        self.page.on("request", asked)
+        self.page.on("dialog", dialog)
+        self.page.on("pageerror", lambda error: self.problems.append(f"exception {error}"))
+        self.page.on(
+            "console",
+            lambda said: (
+                self.problems.append(f"{said.type} {said.text}") if said.type in ("error", "warning") else None
+            ),
+        )
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.origin + path)
+
+    async def agree(self) -> None:
+        """From the notice to the page where a battle begins."""
+        await self.go("/")
+        await self.page.check("input[name=agree]")
+        await self.page.click("button.main")
+        await self.page.wait_for_selector("#prompt")
+
+    async def ask(self, text: str = "What is 2 + 2?") -> None:
+        await self.page.fill("#prompt", text)
+        await self.page.click("button.main")
+        await self.page.wait_for_selector("[data-battle]")
+
+    async def finished(self) -> None:
+        await self.page.wait_for_selector("[data-finished]", state="attached")
+
+    async def wide(self) -> int:
+        """Pixels that the page needs from side to side."""
+        return int(await self.page.evaluate("document.documentElement.scrollWidth"))
+
+
+_VIOLATIONS = (
+    "document.addEventListener('securitypolicyviolation', e => console.error('policy ' + e.violatedDirective))"
+)
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def browse() -> AsyncIterator[Callable[..., Any]]:
+    """``await browse(site, locale="ko-KR", …)``: a tab in a new context of one real Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here: install the package 'chromium' to run the browser tests")
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=program, args=list(_FLAGS))
+
+        async def opened(site: Site, *, rater: str = "", **context: Any) -> Tab:
+            made = await browser.new_context(
+                **{"locale": "en-GB", "viewport": {"width": 1200, "height": 900}} | context
+            )
+            made.set_default_timeout(30_000)
+            if rater:
+                await made.add_cookies([{"name": "rater", "value": rater, "url": site.address}])
+            await made.add_init_script(_VIOLATIONS)
+            tab = Tab(await made.new_page(), site.address)
+            tab.watch()
+            return tab
+
+        yield opened
+        await browser.close()
