@@ -235,6 +235,14 @@ class Tab:
     async def finished(self) -> None:
         await self.page.wait_for_selector("[data-finished]", state="attached")
 
+    async def until(self, expression: str) -> None:
+        """Wait until a script expression is true; the policy forbids the page to wait for it itself."""
+        for _ in range(600):
+            if await self.page.evaluate(expression):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never true: {expression}")
+
     async def wide(self) -> int:
         """Pixels that the page needs from side to side."""
         return int(await self.page.evaluate("document.documentElement.scrollWidth"))

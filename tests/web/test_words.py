@@ -42,6 +42,17 @@ def test_every_text_that_is_asked_for_is_there():
     assert asked - known.keys() == set()
 
 
+def test_every_text_is_asked_for():
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in [*ROOM.rglob("*.j2"), *ROOM.glob("*.py")])
+    whole = set(re.findall(r"""['"]([a-z_.0-9]+)['"]""", sources))
+    # Keys that are put together: t('vote.' ~ name), f"refused.{kind}", t.known("reason", word).
+    begun = re.findall(r"""['"]([a-z_.]+\.)['"]\s*~""", sources) + re.findall(r"""f['"]([a-z_.]+\.)\{""", sources)
+    begun += [f"{prefix}." for prefix in re.findall(r"""known\(\s*['"]([a-z_.]+)['"]""", sources)]
+    assert len(begun) > 20
+    left = {key for key in catalogue("en") if key not in whole and not key.startswith(tuple(begun))}
+    assert left == set()
+
+
 @pytest.mark.parametrize(
     ("wanted", "cookie", "language"),
     [

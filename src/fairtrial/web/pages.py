@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 import fairtrial
 from fairtrial.reports.marks import visible
 from fairtrial.web.rendering import render, shown
+from fairtrial.web.security import HEADERS
 from fairtrial.web.words import LANGUAGES, words_of
 
 THEMES = ("auto", "light", "dark")
@@ -42,7 +43,9 @@ def page(request: Request, template: str, *, status: int = 200, place: str = "",
         "site": request.app.state.arena.settings,
         "version": fairtrial.__version__,
     }
-    return HTMLResponse(environment().get_template(f"{template}.html.j2").render(shared | context), status_code=status)
+    html = environment().get_template(f"{template}.html.j2").render(shared | context)
+    # The guard sets these too; but the page about a defect of ours is sent past it.
+    return HTMLResponse(html, status_code=status, headers=HEADERS | {"Cache-Control": "no-store"})
 
 
 @cache

@@ -40,6 +40,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _BODY = 1 << 20
 """Bytes of a request's body."""
+_READ_AWAY = 16 << 20
+"""Bytes of a longer body that are read for nothing: a connection that is closed on a sender shows them no answer."""
 
 Refusal = tuple[int, str, dict[str, Any], dict[str, str]]
 """Status, key of the sentence, its params, headers."""
@@ -80,6 +82,8 @@ class Guard:
         self._believe(scope, headers)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
+            if refusal[0] == 413:
+                await _read_away(receive)
             await _say(scope, _with_headers(send, scope), refusal)
             return
         passed_on, answering = _with_headers(send, scope), False
@@ -104,6 +108,7 @@ class Guard:
         with suppress(_TooLarge):
             await self._app(scope, limited, answer)
         if too_large and not answering:
+            await _read_away(receive)
             await _say(scope, passed_on, (413, "error.too_large", {}, {"Connection": "close"}))
 
     def _believe(self, scope: MutableMapping[str, Any], headers: Headers) -> None:
@@ -217,6 +222,15 @@ def _with_headers(send: Send, scope: Scope) -> Send:
         await send(message)
 
     return sending
+
+
+async def _read_away(receive: Receive) -> None:
+    left = _READ_AWAY
+    while left > 0:
+        message = await receive()
+        if not message.get("more_body"):
+            return
+        left -= len(message["body"])
 
 
 async def _say(scope: Scope, send: Callable[[Message], Awaitable[None]], refusal: Refusal) -> None:

@@ -178,6 +178,7 @@ async def own(request: Request) -> Response:
                 "asked": ballot.said.prompts[0] if ballot.said.prompts else "",
                 "vote": _said(t, ballot) or t("vote.skip"),
                 "who": "…" if hidden else " · ".join(arena.registry.name(ballot.contestant(pane)) for pane in PANES),
+                "down": ballot.state == "taken down",
             }
         )
     return page(request, "history", rows=rows)

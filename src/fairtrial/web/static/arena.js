@@ -74,17 +74,23 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-// Formulas are text in the page until KaTeX sets them.
+// Formulas are text in the page until KaTeX sets them; one that it cannot read stays as it was written.
 function formulas(within) {
   if (typeof katex === "undefined") return;
   for (const node of within.querySelectorAll("[data-math-style]")) {
-    katex.render(node.textContent, node, {
-      displayMode: node.dataset.mathStyle === "display",
-      throwOnError: false,
-      trust: false,
-      maxExpand: 500,
-      maxSize: 20,
-    });
+    const written = node.textContent;
+    try {
+      katex.render(written, node, {
+        displayMode: node.dataset.mathStyle === "display",
+        errorColor: "var(--alarm)",
+        strict: false,
+        trust: false,
+        maxExpand: 500,
+        maxSize: 20,
+      });
+    } catch {
+      node.textContent = written;
+    }
   }
 }
 
