@@ -529,3 +529,32 @@ async def test_a_battle_that_was_taken_down_is_called_so(site, browse, visit):
     await tab.page.reload()
     assert await tab.page.inner_text("td .tag") == "taken down"
     assert tab.problems == []
+
+
+async def test_a_formula_neither_paints_over_the_rival_nor_takes_the_tab(chromium, serve, sim):
+    cover = "$\\kern-60em\\raisebox{10em}{\\color{red}\\rule{20em}{20em}}\\kern40em\\rule{20em}{20em}$"
+    deep = "$" + "\\sqrt{" * 120 + "x" + "}" * 120 + "$"
+    long = "$" + "\\sqrt{" * 3000 + "x" + "}" * 3000 + "$"
+    attack = "\n\n".join([cover, *[deep] * 30, long])
+    site = await serve([sim("evil", answers=[attack], skill=None), sim("good", answers=["plain"], skill=None)])
+    page = (await opened(chromium, site, viewport={"width": 1200, "height": 800})).page
+    await agree(page, site)
+    await page.fill("#prompt", "Formulas?")
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector("[data-finished]", state="attached", timeout=30_000)
+    assert 1 <= await page.locator(".text .katex").count() <= 12
+    outside = await page.evaluate(
+        """() => {
+          const evil = [...document.querySelectorAll('.pane .text')].find(e => e.querySelector('.katex'));
+          const seen = [];
+          for (let x = 5; x < innerWidth; x += 30)
+            for (let y = 5; y < innerHeight; y += 30) {
+              const top = document.elementFromPoint(x, y);
+              const box = evil.getBoundingClientRect();
+              const within = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;
+              if (top && evil.contains(top) && !within) seen.push([x, y]);
+            }
+          return seen;
+        }"""
+    )
+    assert outside == []

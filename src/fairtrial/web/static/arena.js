@@ -74,11 +74,20 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-// Formulas are text in the page until KaTeX sets them; one that it cannot read stays as it was written.
+// Formulas are text in the page until KaTeX sets them; one that it cannot read stays as it was written, and so does what
+// is more than a page of formulas: deep ones take the time of a tab.
+const FORMULA = 1000;
+const FORMULAS = 8000;
+const MILLISECONDS = 500;
+
 function formulas(within) {
   if (typeof katex === "undefined") return;
+  const until = performance.now() + MILLISECONDS;
+  let left = FORMULAS;
   for (const node of within.querySelectorAll("[data-math-style]")) {
     const written = node.textContent;
+    left -= written.length;
+    if (written.length > FORMULA || left < 0 || performance.now() > until) continue;
     try {
       katex.render(written, node, {
         displayMode: node.dataset.mathStyle === "display",
