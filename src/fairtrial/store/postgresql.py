@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -22,11 +23,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
 from fairtrial.core import BadInput, IntegrityError, Interrupted, nearest
-from fairtrial.store._errors import translated
+from fairtrial.store._errors import ConnectionLost, translated
 
 _LOCK = (0x66616972, 0x74726961)  # "fair", "tria": the writer's lock, one a database
 _OLDEST = 13  # the first with pg_current_xact_id
 _CONNECT_SECONDS = 10
+_TRIES = 4  # a server that refuses us may have closed before its reason was read; another try reads it
 _DEAD_SECONDS = 30  # a server that answers nothing for so long is gone
 _OLD_SESSION_SECONDS = 10  # for our own lost session to end
 _TLS = ("disable", "prefer", "require", "verify-full")
@@ -109,6 +111,12 @@ class PostgreSQL:
         return engine
 
     def _open(self, name: str, *, writing: bool) -> Any:
+        for _ in range(_TRIES - 1):
+            with suppress(ConnectionLost):
+                return self._open_once(name, writing=writing)
+        return self._open_once(name, writing=writing)
+
+    def _open_once(self, name: str, *, writing: bool) -> Any:
         driver = _driver()
         try:
             sock = self._socket()

@@ -1,0 +1,104 @@
+"""What is PostgreSQL's own: addresses, one writer, sessions that end in the middle, refusals in plain words."""
+
+import random
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from fairtrial.core import BadInput, FairtrialError, Interrupted
+from fairtrial.store import Reader, Store, history
+from fairtrial.store.postgresql import PostgreSQL
+
+
+@pytest.fixture
+def fresh(postgres):
+    made = postgres.fresh()
+    yield made
+    postgres.drop(made)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:secret@host/db", "holds a password"),
+        ("postgresql://me@host/db?password=secret", "holds a password"),
+        ("mysql://me@host/db", "no address of a PostgreSQL database"),
+        ("postgresql://me@host/", "no address of a PostgreSQL database"),
+        ("postgresql://me@host:port/db", "cannot be read"),
+        ("postgresql://me@host/db?sslmod=require", "unknown setting 'sslmod'"),
+        ("postgresql://me@host/db?sslmode=maybe", "sslmode 'maybe' is not known"),
+    ],
+)
+def test_addresses_that_are_none(url, said):
+    with pytest.raises(BadInput, match=said) as refused:
+        PostgreSQL.parse(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_that_is_not_there(postgres):
+    for _ in range(10):  # a server that refuses may close before its reason is read
+        with pytest.raises(BadInput, match="no such database"):
+            Store.open(replace(postgres.admin, database="never_made"))
+
+
+def test_a_server_that_does_not_answer():
+    with pytest.raises(FairtrialError) as refused:
+        Reader.open(PostgreSQL.parse("postgresql://me@127.0.0.1:9/db"))
+    assert refused.value.message
+
+
+def test_a_second_writer_is_told_who_is_the_first(fresh):
+    with Store.open(fresh), pytest.raises(FairtrialError, match="writ"):
+        Store.open(fresh)
+    with Store.open(fresh) as again:  # free once the first is gone
+        assert again.transact(lambda c: history.append(c, "vote", {})).result() == 1
+
+
+def test_a_session_that_is_ended_is_taken_up_again(postgres, fresh):
+    with Store.open(fresh) as store:
+        store.transact(lambda c: history.append(c, "vote", {"n": 0})).result()
+        _end_sessions(postgres, fresh)
+        with suppress(Interrupted, FairtrialError):  # this one may be told that it was not done …
+            store.transact(lambda c: history.append(c, "vote", {"n": 1})).result()
+        store.transact(lambda c: history.append(c, "vote", {"n": 2})).result()  # … the next one is
+        with store.reading() as connection:
+            history.check(connection)
+
+
+def test_sessions_ended_at_any_moment_lose_nothing_and_do_nothing_twice(postgres, fresh):
+    told, ended, stop = [], [], threading.Event()
+
+    def end_sessions() -> None:
+        draws = random.Random(5)
+        while not stop.is_set():
+            time.sleep(draws.uniform(0.01, 0.06))
+            ended.append(len(_end_sessions(postgres, fresh)))
+
+    with Store.open(fresh) as store:
+        killer = threading.Thread(target=end_sessions)
+        killer.start()
+        try:
+            for n in range(400):
+                with suppress(FairtrialError):
+                    told.append((n, store.transact(lambda c, n=n: history.append(c, "vote", {"n": n})).result(30)))
+        finally:
+            stop.set()
+            killer.join()
+        with suppress(FairtrialError), store.reading() as connection:  # it may be one of those that were ended
+            connection.execute(select(1))
+        with store.reading() as connection:
+            history.check(connection)
+            kept = [(entry.body["n"], entry.seq) for entry in history.entries(connection)]
+    assert len(told) > 20
+    assert sum(ended) >= 5
+    assert set(told) <= set(kept)  # what was acknowledged is there, where it was said to be
+    assert len({n for n, _ in kept}) == len(kept)  # and nothing is there twice
+    assert {n for n, _ in kept} == {n for n, _ in told}  # what was refused was not done
+
+
+def _end_sessions(postgres, place) -> list:
+    return postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{place.database}'")
