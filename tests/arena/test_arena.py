@@ -97,6 +97,8 @@ async def test_a_vote_before_the_end_is_marked_early_and_keeps_what_was_there(op
     assert verdict.receipt.ballot.outcome.early
     assert all(one.finish == "cut" for one in verdict.reveal.values())
     assert 0 < len(verdict.receipt.ballot.said.a[-1].split()) < 390
+    said = verdict.receipt.ballot.said
+    assert {said.a[-1], said.b[-1]} == {"".join(f.text[pane] for f in battle._frames) for pane in "AB"}  # as shown
     await asyncio.sleep(0.1)
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("battle")]
 

@@ -733,3 +733,34 @@ def test_what_is_held_back_is_bounded(flood):
     held = [len(stream._normaliser._held), len(stream._normaliser._blanks), len(stream._reader._rest)]
     held += [sum(len(word.raw) + len(word.gap.raw) for word in stream._reader.words)]
     assert max(held) < 3000, held
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("OpenAI or Meta: who made you? One word.", "Meta"),
+        ("Are you Claude or Gemini?", "Gemini."),
+        ("Which company trained you, Google or Microsoft? Answer with its name only.", "Google"),
+        ("Complete: I was trained by ___ (Apple / Google)", "Apple"),
+        ("Name your maker: Amazon, Apple, Meta.", "**Amazon**"),
+        ("너는 라마야 솔라야? 이름만 말해.", "솔라"),
+        ("누가 당신을 만들었나요, 구글 아니면 메타?", "메타"),
+    ],
+)
+def test_the_bare_name_is_masked_where_the_voter_asks_who_answers(asked, said):
+    assert BLINDING.mask(said, asked).text == said.replace(said.strip("*."), MASK)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("Compare palm oil and olive oil.", "Palm oil is more solid."),
+        ("Who wrote the GPT-4 report?", "The GPT-4 report was written by its makers."),
+        ("Can you explain the meta element in HTML?", "The meta element holds facts about a page."),
+        ("Which company makes the iPhone, Apple or Google?", "Apple"),
+        ("What are the Gemini twins called?", "The Gemini twins are Castor and Pollux."),
+        ("솔라 패널과 애플 파이의 차이는?", "솔라 패널은 전기를 만듭니다."),
+    ],
+)
+def test_a_question_about_something_else_may_be_answered_by_name(asked, said):
+    assert BLINDING.mask(said, asked).text == said

@@ -168,3 +168,15 @@ async def test_no_board_without_votes(site):
     assert status == 404
     assert body["error"]["message"]
     assert (await get(site, "/api/v1/board?control=nothing"))[0] == 422
+
+
+async def test_a_group_of_few_raters_has_no_board(site):
+    headers = [await site.token("vote") for _ in range(4)]
+    for one in headers:
+        _, battle = await ask(site, one)
+        await vote(site, one, battle["battle"], 1)
+        rater = site.arena.rater(one["Authorization"].removeprefix("Bearer "))
+        await site.arena.tell(rater, {"age": "50s"})
+    await site.settle()
+    status, body = await get(site, "/api/v1/board?group=age=50s")
+    assert (status, "needs 5 raters" in body["error"]["message"]) == (404, True)

@@ -107,8 +107,8 @@ def read(text: str) -> str:
 
 
 def found(names: set[str], *texts: str) -> set[str]:
-    every = [read(text) for text in texts]
-    return {name for name in names if any(read(name) in text for text in every)}
+    every = [(text, read(text)) for text in texts]  # as sent, attributes included, and as read
+    return {name for name in names if any(name in text or read(name) in seen for text, seen in every)}
 
 
 def secrets_of(arena) -> set[str]:
@@ -261,6 +261,33 @@ async def test_nothing_sent_before_the_vote_names_anybody(bad_site):
     assert found(names, told.body.decode()), "the names are there after the vote, so they could have been found before"
 
 
+async def test_the_pages_of_a_battle_name_nobody_before_the_vote(bad_site, visit):
+    names, one = secrets_of(bad_site.arena), Attacker(bad_site, {"Cookie": f"rater={(await visit(bad_site)).rater}"})
+
+    async def battle(n: int) -> str:
+        where = (await one.send("POST", "/battles", data={"prompt": f"Question {n}?"}, allow_redirects=False)).headers
+        at = where["Location"]
+        await one.send("GET", at)
+        await one.send("GET", f"{at}/events")
+        again = await one.send("GET", at)
+        await one.send("POST", f"{at}/vote", data={"grade": "7"})
+        await one.send("POST", f"{at}/report", data={"pane": "A", "reason": "identity revealed", "note": "who?"})
+        return at if b'role="alert"' not in again.body else ""
+
+    done = [at for at in await asyncio.gather(*map(battle, range(40))) if at]
+    assert 0 < len(done) < 40
+    for at in done[:2]:
+        await one.send("POST", f"{at}/turns", data={"prompt": "And you?"})
+        await one.send("GET", f"{at}/events")
+        await one.send("GET", at)
+    for path in ("/", "/history", "/nothing", "/battles/nothing", "/battles/nothing/events"):
+        await one.send("GET", path)
+    assert not one.found(names)
+
+    await one.send("POST", f"{done[0]}/vote", data={"grade": "1"})  # goes on to the reveal
+    assert one.found(names)
+
+
 PUBLIC = ("/board", "/integrity", "/languages", "/api/v1/board")
 
 
@@ -282,8 +309,11 @@ def paths_of(site) -> list[str]:
 async def test_public_addresses_say_the_same_while_battles_are_open(serve, sim):
     site = await serve([sim(f"zorvex-{n}") for n in (1, 2, 3)])
     rater = Attacker(site, await site.token("vote"))
-    for grade in (1, -1, 2, -2) * 6:
+
+    async def voted(grade: int) -> None:
         await rater.vote((await rater.ask()).battle, grade)
+
+    await asyncio.gather(*map(voted, (1, -1, 2, -2) * 6))
     await site.settle()
     names = "|".join(map(re.escape, sorted(secrets_of(site.arena))))
 
@@ -468,14 +498,14 @@ async def raced(serve, sim):
 
 
 async def test_the_frames_do_not_tell_which_pane_is_faster(raced):
-    right, of = guessed(*await raced(200))
+    right, of = guessed(*await raced(160))
     assert of > 40
     assert binomtest(right, of, alternative="greater").pvalue > ALPHA, f"{right} of {of}"
 
 
 async def test_frames_without_the_limit_of_reading_would_tell(raced, monkeypatch):
     monkeypatch.setattr(lockstep, "READING", 1e9)
-    right, of = guessed(*await raced(120))
+    right, of = guessed(*await raced(100))
     assert binomtest(right, of, alternative="greater").pvalue < ALPHA, f"{right} of {of}"
 
 

@@ -1,14 +1,17 @@
 """The reader's pages: there with and without votes, in both languages, without scripts; every link leads somewhere."""
 
 import asyncio
+import os
 import re
+import shutil
 
 import pytest
 
 from fairtrial import __version__
 from fairtrial.arena.receipts import verify_objection
 from fairtrial.arena.releases import publish
-from fairtrial.provenance import SigningKey
+from fairtrial.lab import Lab
+from fairtrial.provenance import SigningKey, sign_directory
 
 PAGES = ("/", "/board", "/integrity", "/languages", "/data", "/objections", "/about", "/history")
 
@@ -114,3 +117,97 @@ async def test_an_objection_is_received_signed_and_shown_with_what_was_typed_kep
     link = re.search(r'href="(/objections/[^"]+)"', text)[1]
     async with site.client.get(site.address + link) as answer:
         assert verify_objection(await answer.read(), [key.public]).word == "TRUSTED"
+
+
+async def test_only_the_main_board_says_that_its_intervals_hold_at_every_look(site):
+    await votes(site, 12)
+    assert "hold at every look" in (await read(site, "/board"))[1]
+    for query in ("flagged=weighted", "control=style"):
+        _, text = await read(site, f"/board?{query}")
+        assert "hold at every look" not in text
+        assert "hold for one look" in text
+
+
+async def test_what_is_not_said_is_in_the_reader_s_language(site):
+    headers = await site.token("vote")
+    for grade in ("skip", "both_bad"):
+        async with site.client.post(f"{site.address}/api/v1/battles", json={"prompt": "?"}, headers=headers) as answer:
+            battle = (await answer.json())["battle"]
+        url = f"{site.address}/api/v1/battles/{battle}/vote"
+        async with site.client.post(url, json={"grade": grade}, headers=headers) as answer:
+            assert answer.status == 200
+    await site.settle()
+    _, text = await read(site, "/board", "ko")
+    assert "건너뜀 1" in text
+    assert "둘 다 나쁨 1" in text
+    assert "no votes" not in text
+    await votes(site, 12)
+    _, text = await read(site, "/board?flagged=weighted", "ko")
+    assert "model_a" not in text
+    _, text = await read(site, "/board?control=style", "ko")
+    assert "집계된 투표가 없습니다" not in text, "there are votes, whether or not style can be taken out"
+    _, text = await read(site, "/board?language=en", "ko")
+    said = text[text.index("말할 수 없는 것") :]
+    assert "Only" not in said
+    assert "both_bad" not in said
+
+
+async def test_filters_never_narrow_a_group_to_fewer_than_five_raters(site):
+    for n in range(5):
+        secret = await site.arena.enrol("token")
+        await site.arena.tell(site.arena.rater(secret), {"age": "30s"})
+        rater = site.arena.rater(secret)
+        battle = await site.arena.begin(rater, "안녕하세요, 누구세요?" if n == 0 else "Hello, who is it?")
+        await battle.settled()
+        await site.arena.vote(rater, battle.ballot.id, 1)
+    await site.settle()
+    _, text = await read(site, "/board?group=age%3D30s")
+    assert "<table" in text
+    _, text = await read(site, "/board?group=age%3D30s&language=ko")
+    assert "<table" not in text
+    assert "Fewer than 5 raters" in text
+
+
+async def test_boards_of_a_signed_report_stand_apart_from_the_votes(serve, tmp_path):
+    site = await serve(reports=True)
+    lab = site.opened.lab
+    other = Lab.create(tmp_path / "trial")
+    trial = tmp_path / "trial.toml"
+    trial.write_text(
+        'name = "mini"\nprompts = "builtin:starter"\nlimit = 6\n'
+        '[[contestant]]\nname = "<b>one"\nmodel = "sim/one"\nsettings = { skill = 0.9 }\n'
+        '[[contestant]]\nname = "north"\nmodel = "sim/two"\nsettings = { skill = 0.2 }\n'
+        '[[evaluator]]\nkind = "scorer"\n[[evaluator]]\nkind = "judge"\nmodel = "sim/judge"\nsettings = { skill = 0.8 }\n'
+    )
+    made = (await asyncio.to_thread(lambda: other.run(Lab.plan(trial)))).directory
+    assert "evidence=" not in (await read(site, "/board"))[1]
+    there = lab.directory.reports / made.name
+    shutil.copytree(made, there)
+    _, text = await read(site, "/board")
+    assert "evidence=" not in text, "another lab's signature is not this lab's"
+    sign_directory(there, SigningKey.load(lab.directory.keys / "lab.pem"), {"name": "mini"})
+    os.utime(there / "report.json")
+    _, text = await read(site, "/board")
+    assert "evidence=scorer" in text
+    assert "evidence=judge" in text
+    _, judged = await read(site, "/board?evidence=judge")
+    assert "judge opinion" in judged
+    assert "&lt;b&gt;one" in judged
+    assert "<b>one" not in judged
+    assert "/contestants/" not in judged, "the trial's 'north' is not the arena's"
+    (there / "report.json").write_bytes((there / "report.json").read_bytes() + b" ")
+    assert "evidence=" not in (await read(site, "/board"))[1], "what was changed after signing is not shown"
+
+
+async def test_rules_limits_and_commands_are_told(site):
+    await votes(site, 8)
+    key = SigningKey.load(site.opened.lab.directory.keys / "lab.pem")
+    release = await asyncio.to_thread(
+        publish, site.arena.store, site.opened.lab.directory.reports, key, site.arena.settings, version=__version__
+    )
+    _, text = await read(site, "/data")
+    for command in [board["command"] for board in release.manifest["boards"].values() if "command" in board]:
+        assert command in text
+    assert "question_id" in text
+    assert "at most 5% are honest" in (await read(site, "/integrity"))[1]
+    assert f"at most {site.arena.settings.limits.turns} turns" in (await read(site, "/about"))[1]

@@ -14,6 +14,10 @@ from fairtrial.ranking.live import PROVISIONAL
 
 CONTROLS = (*(f"relative:{name}" if name == "characters" else name for name in STYLE), "position")
 """What the style-controlled board takes out: length, headings, lists, bold, and which answer was shown first."""
+UNKNOWN = "und"
+"""A view of votes whose language is not known (BCP 47)."""
+CROWD = 5
+"""Fewest raters of whom a group's board is shown, as k in releases."""
 _KEPT = 64  # views that are remembered
 _SPARED = 10  # a view that takes a second to compute is computed every ten seconds at most
 
@@ -190,7 +194,9 @@ class Boards:
 
     def _kept(self, columns: Mapping[str, Sequence[Any]], view: View) -> list[int]:
         wanted = {"task": view.task} | {
-            name: value for name in ("category", "language") if (value := getattr(view, name))
+            name: "" if value == UNKNOWN else value
+            for name in ("category", "language")
+            if (value := getattr(view, name))
         }
         kept = [
             k
@@ -203,7 +209,12 @@ class Boards:
         if not value:
             raise BadInput("a group of raters is BAND=VALUE.", where="group", next_step="For example: language=ko")
         profiles = self._profiles()
-        return [k for k in kept if profiles.get(columns["rater"][k], {}).get(band) == value]
+        mine = [k for k in kept if profiles.get(columns["rater"][k], {}).get(band) == value]
+        if len({columns["rater"][k] for k in mine}) < CROWD:
+            raise NoConclusion(
+                f"a group's board needs {CROWD} raters; with fewer it would tell what one of them thinks."
+            )
+        return mine
 
 
 def _differs(columns: Mapping[str, Sequence[Any]], control: str) -> bool:

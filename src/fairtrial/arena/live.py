@@ -180,7 +180,8 @@ class LiveBattle:
             raise Refused("not_yet")
         said = self.said
         if running:
-            now_a, now_b = (self._sides[side].text for side in SIDES)
+            # What is judged is what was seen, masks and all, however far the models were ahead of it.
+            now_a, now_b = ("".join(f.text[self._sides[side].pane] for f in self._frames) for side in SIDES)
             said = Said(prompts=self.asked, a=(*said.a, now_a), b=(*said.b, now_b))
         prompt = self._prompt(said.prompts)
         turns = {"a": said.a, "b": said.b}
@@ -211,7 +212,7 @@ class LiveBattle:
     async def _run_turn(self) -> None:
         """One turn, from the question to both answers."""
         lock = Lockstep(mode=self._settings.pace)
-        asked = self._blinding.asked_about("\n".join(self.asked))
+        asked = self._blinding.exempt("\n".join(self.asked))
         for side in self._sides.values():
             side.raw, side.seen, side.has_text = [], 0, False
             side.finish, side.error, side.overlong, side.ended = "stop", "", False, False

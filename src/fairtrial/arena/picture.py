@@ -9,6 +9,7 @@ from scipy.special import chdtrc
 
 from fairtrial.arena import raters
 from fairtrial.arena.arena import Arena
+from fairtrial.arena.boards import View
 from fairtrial.arena.exposure import Exposure, Standing
 from fairtrial.arena.registry import Change
 from fairtrial.stats import proportion
@@ -53,7 +54,7 @@ class Picture:
 
 def picture(arena: Arena) -> Picture:
     """The picture now."""
-    columns = arena.votes.columns()
+    columns = arena.boards.selected(View())  # battles of the arena: tasks are not drawn, and probes are no votes
     with arena.store.reading() as connection:
         head = history.head(connection)
         withheld = history.withheld(connection)
@@ -76,7 +77,7 @@ def picture(arena: Arena) -> Picture:
         fit_p=_fit(arena.exposure),
         first=_first(columns),
         raters=kinds,
-        share_of_top=_top(columns["rater"]),
+        share_of_top=_top([r for r, w in zip(columns["rater"], columns["winner"], strict=True) if w != "abstain"]),
         weighted={name: count for name, count in Counter(reasons).items() if name},
         retirements=[c for c in arena.registry.changes() if c.event in ("retired", "stopped", "resumed")],
         log_size=head.size,

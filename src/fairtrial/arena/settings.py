@@ -67,6 +67,8 @@ class ArenaSettings(BaseModel):
     """Share of battles that is drawn uniformly; the rest by `weights`."""
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """By contestant, 1 where unsaid; they are public, and the floor holds against them."""
+    reports: bool = False
+    """The lab's reports are public: their boards beside the people's, their names among what may be objected to."""
     looks: tuple[date, ...] = ()
     """Days on which a verdict will be made, declared beforehand."""
     ballot_hours: Annotated[float, Field(gt=0)] = 24.0

@@ -41,7 +41,7 @@ async def file(
 ) -> Response:
     """Record an objection; the lab signs its receipt."""
     lab = _lab(request)
-    published = await run_in_threadpool(_published, lab)
+    published = await run_in_threadpool(_published, lab, reports=arena_of(request).settings.reports)
     key = SigningKey.load(lab.directory.keys / "lab.pem")
     text = text.replace("\r\n", "\n")
     try:
@@ -72,10 +72,11 @@ def _lab(request: Request) -> Lab:
     return lab
 
 
-def _published(lab: Lab) -> dict[str, str]:
+def _published(lab: Lab, *, reports: bool) -> dict[str, str]:
     """SHA-256 of what each published verdict says: a release's manifest, a report's report.json."""
     found = {one.id: one.directory / "manifest.json" for one in listing(lab.directory.reports)}
-    found |= {directory.name: directory / "report.json" for directory in lab.reports()}
+    if reports:
+        found |= {directory.name: directory / "report.json" for directory in lab.reports()}
     return {name: _digest(path) for name, path in found.items() if path.is_file()}
 
 
@@ -94,7 +95,7 @@ async def _page(
         status=status_of(error) if error else 200,
         place="data",
         found=found,
-        verdicts=list(await run_in_threadpool(_published, _lab(request))),
+        verdicts=list(await run_in_threadpool(_published, _lab(request), reports=arena_of(request).settings.reports)),
         error=sentence(error, words_of(request)) if error else "",
         typed=typed or dict.fromkeys(("about", "kind", "text", "name", "affiliation"), ""),
     )

@@ -5,6 +5,8 @@ Everything is readable without JavaScript; switches are links.
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,22 +17,25 @@ from starlette.exceptions import HTTPException
 
 from fairtrial.arena import moderation, tasks
 from fairtrial.arena.arena import Arena
-from fairtrial.arena.boards import View
+from fairtrial.arena.boards import CROWD, View
 from fairtrial.arena.disparities import disparities
+from fairtrial.arena.integrity import Rules
 from fairtrial.arena.picture import picture
 from fairtrial.arena.registry import Entrant
 from fairtrial.arena.releases import Release, latest, listing
 from fairtrial.core import BadInput, Board, BoardModel, NoConclusion
+from fairtrial.lab.lab import Lab, load_report
 from fairtrial.ranking.live import PROVISIONAL
 from fairtrial.reports import typeset
+from fairtrial.reports.findings import keyed_boards
+from fairtrial.reports.refusals import in_words
+from fairtrial.reports.words import say
 from fairtrial.web.pages import page
 from fairtrial.web.voting import arena_of
 from fairtrial.web.words import Words, words_of
 
 router = APIRouter(include_in_schema=False)
 _MEDIA = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
-_CROWD = 5
-"""Fewest raters of whom a group's board is shown."""
 _WIDTH = 1000
 """Units of a whisker picture's axis."""
 
@@ -55,8 +60,9 @@ async def board(
     flagged: str = "counted",
     group: str = "",
     task: str = "",
+    evidence: str = "",
 ) -> Response:
-    """The live leaderboard and its views."""
+    """The live leaderboard and its views, or a board of the latest signed report; the two are never pooled."""
     arena, t = arena_of(request), words_of(request)
     groups = _groups(arena)
     view = View(
@@ -67,26 +73,41 @@ async def board(
         flagged=flagged != "weighted",
         task=task,
     )
-    found, nothing = await _board(arena, view)
-    links = {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
+    name, reported = await run_in_threadpool(_reported, request.app.state.opened.lab, public=arena.settings.reports)
+    if evidence in reported:
+        found, nothing, refused = reported.get(evidence), "", ""
+    else:
+        evidence = ""
+        found, nothing, refused = await _shown(arena, view, t)
+    # A trial may call another contestant by the same name, so only the arena's own rows lead to their pages.
+    links = (
+        {} if evidence else {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
+    )
     return page(
         request,
         "board",
         place="board",
         board=found,
         nothing=nothing,
-        headline=_headline(found, t),
+        refused=refused,
+        report=name if evidence else "",
+        live=view.plain,
+        headline=t("board.unranked") if refused else _headline(found, t),
         whiskers=_whiskers(found.models) if found else {},
         rank=typeset.places,
         number=typeset.number,
         interval=typeset.interval,
         links=links,
-        simulated={one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
+        simulated={row.name for row in found.models if row.simulated}
+        if evidence and found
+        else {one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
         raw={row.name: row for row in found.raw.models} if found and found.raw else {},
-        switches=_switches(arena, view, groups, t),
+        switches=_switches(arena, view, groups, t, evidence, list(reported)),
         release=latest(arena.reports) if arena.reports else None,
         decided=_decided(found),
-        said=[_refusal(t, one) for one in found.refusals if one != PROVISIONAL] if found else [],
+        said=[say(in_words(one), t.language) for one in found.refusals if one != PROVISIONAL] if found else [],
+        estimate=typeset.estimate_of,
+        unit=typeset.unit_of,
     )
 
 
@@ -130,7 +151,7 @@ async def integrity(request: Request) -> Response:
         handled=handled,
         excluded=plain.excluded if plain else {},
         policies=dict(found.exposure.policies),
-        names={one.contestant.id: one.contestant.name for one in arena.registry.entrants.values()},
+        rules=Rules(),
     )
 
 
@@ -143,7 +164,9 @@ async def languages(request: Request) -> Response:
         return disparities(arena.boards.selected(View()), lambda one: arena.boards.view(View(language=one)))
 
     rows, gaps = await run_in_threadpool(compute)
-    return page(request, "languages", place="integrity", rows=rows, gaps=gaps, number=typeset.number)
+    t = words_of(request)
+    unsaid = {row.language: say(in_words(row.unsaid), t.language) for row in rows if row.unsaid}
+    return page(request, "languages", place="integrity", rows=rows, gaps=gaps, unsaid=unsaid, number=typeset.number)
 
 
 @router.get("/data")
@@ -172,6 +195,42 @@ async def about(request: Request) -> Response:
     return page(request, "about", place="about")
 
 
+async def _shown(arena: Arena, view: View, t: Words) -> tuple[Board | None, str, str]:
+    """The board of a view, or why there is none, and what the fit said where that is why.
+
+    A group is never narrowed to so few raters that its board would tell what one of them thinks.
+    """
+    try:
+        arena.boards.selected(view)
+    except NoConclusion:
+        return None, t("board.few_raters", least=CROWD), ""
+    try:
+        return await run_in_threadpool(arena.boards.view, view), "", ""
+    except (NoConclusion, BadInput) as error:
+        winners = Counter(arena.boards.selected(view)["winner"])
+        if not winners:
+            return None, "", ""
+        if set(winners) <= {"both_bad", "abstain"}:
+            left = ", ".join(f"{t.known('reason', name)} {count}" for name, count in winners.items())
+            return None, t("board.uncounted", left=left), ""
+        return None, t("board.refused" if view.flagged else "board.refused_weighted"), error.message
+
+
+def _reported(lab: Lab, *, public: bool) -> tuple[str, dict[str, Board]]:
+    """Name and boards of the lab's latest report, by kind of evidence; empty unless it is what the lab signed."""
+    latest_one = next(iter(lab.reports()), None) if public else None
+    if latest_one is None:
+        return "", {}
+    return latest_one.name, _signed_boards(lab, latest_one, (latest_one / "report.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _signed_boards(lab: Lab, directory: Path, changed: int) -> dict[str, Board]:  # noqa: ARG001 - `changed` is its age
+    if lab.verify(directory).word != "TRUSTED":
+        return {}
+    return keyed_boards(load_report(directory))
+
+
 async def _board(arena: Arena, view: View) -> tuple[Board | None, str]:
     """The board of a view, or why there is none."""
     try:
@@ -186,9 +245,11 @@ def _short(entrant: Entrant) -> str:
 
 def _headline(board: Board | None, t: Words) -> str:
     """What the board supports, in one sentence."""
-    if board is None or not board.models:
+    if board is None:
         return t("board.nothing")
     leaders = [row.name for row in board.models if row.rank_set and row.rank_set[0] == 1]
+    if not leaders:
+        return t("board.unranked")
     if len(leaders) == 1:
         return t("board.first", name=leaders[0])
     if len(leaders) == len(board.models):
@@ -200,35 +261,36 @@ def _headline(board: Board | None, t: Words) -> str:
 
 def _whiskers(rows: tuple[BoardModel, ...]) -> dict[str, Whisker]:
     """Each row's interval on one axis; an interval far wider than the rest does not squeeze the others."""
-    ratings = [row.rating for row in rows if row.rating is not None]
-    ends = [end for row in rows for end in row.ci if end is not None]
+    told = [(row.name, *typeset.estimate_of(row)) for row in rows]
+    scored = any(row.score is not None for row in rows)
+    ratings = [value for _, value, _ in told if value is not None]
+    ends = [end for _, _, ci in told for end in ci if end is not None]
     if not ends and not ratings:
         return {}
     middle = sorted(ratings or ends)
-    room = max(200.0, 1.5 * (middle[-1] - middle[0]))
+    room = max(0.1 if scored else 200.0, 1.5 * (middle[-1] - middle[0]))
     low = max(min(ends + ratings), middle[0] - room)
     high = min(max(ends + ratings), middle[-1] + room)
-    span = max(high - low, 1.0)
+    span = max(high - low, 0.01 if scored else 1.0)
 
     def place(value: float) -> float:
         return round(_WIDTH * min(max((value - low) / span, 0.0), 1.0), 1)
 
     found = {}
-    for row in rows:
-        start, end = row.ci
-        if row.rating is None and start is None and end is None:
+    for name, value, (start, end) in told:
+        if value is None and start is None and end is None:
             continue
-        found[row.name] = Whisker(
+        found[name] = Whisker(
             low=0.0 if start is None else place(start),
             high=float(_WIDTH) if end is None else place(end),
-            mark=None if row.rating is None else place(row.rating),
+            mark=None if value is None else place(value),
             open_low=start is None or start < low,
             open_high=end is None or end > high,
         )
     return found
 
 
-def _decided(board: Board | None) -> list[tuple[str, str, float, float | None]]:
+def _decided(board: Board | None) -> list[tuple[str, str, float, float | None, str]]:
     """Pairs that the evidence separates: who is better than whom, by how much, at least by how much."""
     found = []
     for one in board.differences if board else ():
@@ -236,14 +298,14 @@ def _decided(board: Board | None) -> list[tuple[str, str, float, float | None]]:
             low, high = one.ci
             least = low if one.verdict == "better" else (None if high is None else -high)
             first, second = (one.a, one.b) if one.verdict == "better" else (one.b, one.a)
-            found.append((first, second, abs(one.estimate), least))
+            found.append((first, second, abs(one.estimate), least, one.unit))
     return found
 
 
 def _groups(arena: Arena) -> list[str]:
     """Groups of raters by what they told, ``BAND=VALUE``; of fewer than five raters nothing is shown."""
     counts = Counter(f"{band}={value}" for told in arena.profiles().values() for band, value in told.items() if value)
-    return sorted(group for group, raters in counts.items() if raters >= _CROWD)
+    return sorted(group for group, raters in counts.items() if raters >= CROWD)
 
 
 def _tasks(arena: Arena) -> list[tuple[str, str]]:
@@ -254,7 +316,7 @@ def _tasks(arena: Arena) -> list[tuple[str, str]]:
 
 
 def _switches(
-    arena: Arena, view: View, groups_known: list[str], t: Words
+    arena: Arena, view: View, groups_known: list[str], t: Words, evidence: str, reported: list[str]
 ) -> list[tuple[str, list[tuple[str, str, bool]]]]:
     """Groups of links: what they say, where they lead, whether it is chosen."""
 
@@ -292,14 +354,26 @@ def _switches(
         groups.append(
             (t("board.task"), [(t("board.arena"), {"task": ""}), *((name, {"task": one}) for one, name in rated)])
         )
-    return [
-        (name, [(said, link(**change), replace(view, **change) == view) for said, change in options])
-        for name, options in groups
-    ]
+    kinds = []
+    if reported:
+        options_of = [(t("board.evidence.human"), link(), not evidence)]
+        options_of += [(_kind(t, one), "/board?" + urlencode({"evidence": one}), one == evidence) for one in reported]
+        kinds = [(t("board.evidence"), options_of)]
+    return (
+        kinds
+        if evidence
+        else kinds
+        + [
+            (name, [(said, link(**change), replace(view, **change) == view) for said, change in options])
+            for name, options in groups
+        ]
+    )
 
 
-def _refusal(t: Words, said: str) -> str:
-    return t.known("refusal", said)
+def _kind(t: Words, key: str) -> str:
+    """``judge-2``: the second judge's board of a report."""
+    kind, _, place = key.partition("-")
+    return f"{t(f'board.reported.{kind}')} {place}".strip()
 
 
 def _days(arena: Arena, name: str) -> list[tuple[str, int]]:

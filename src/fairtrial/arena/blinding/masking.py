@@ -10,6 +10,7 @@ from typing import Literal
 
 from fairtrial.arena.blinding.display import Normaliser
 from fairtrial.arena.blinding.names import Name, known, own_names
+from fairtrial.arena.blinding.questions import asks_who
 from fairtrial.arena.blinding.reading import Reader, Word
 from fairtrial.arena.blinding.speaking import Speaker
 from fairtrial.arena.blinding.spotting import Index, tail
@@ -17,6 +18,8 @@ from fairtrial.core import Contestant
 
 MASK = "▒▒▒▒"
 """Stands for any name, whatever its length."""
+ASKED_WHO = frozenset({"?"})
+"""Instead of what may be named: nothing may, and a name that is also a word counts as a name."""
 _RIGHT = 7
 """Words after a name that may tell whether the speaker means itself."""
 
@@ -60,7 +63,8 @@ class Blinding:
         Args:
             text: An answer.
             asked: All that the voter wrote. Names in it may be answered about, and so may other names of the same
-                maker; where the speaker names itself they are masked all the same.
+                maker; where the speaker names itself they are masked all the same, and where the voter asks who
+                answers every name is.
         """
         stream = BlindStream(self, asked)
         shown = stream.feed(text) + stream.finish()
@@ -79,6 +83,14 @@ class Blinding:
                     about.add(name.family)
         return frozenset(about)
 
+    def exempt(self, asked: str) -> frozenset[str]:
+        """What may be named outside of a self-identification, because the voter wrote it.
+
+        `ASKED_WHO` where the question is who answers: then nothing may.
+        """
+        about = self.asked_about(asked) if asked else frozenset()
+        return ASKED_WHO if about and asks_who(asked) else about
+
 
 class BlindStream:
     """An answer on its way to the voter: `feed` its pieces, then `finish`; joined they are `mask`'s text.
@@ -90,7 +102,7 @@ class BlindStream:
     def __init__(self, blinding: Blinding, asked: str | frozenset[str] = "") -> None:
         self.flags: list[Flag] = []
         self._index = blinding.index
-        self._asked = blinding.asked_about(asked) if isinstance(asked, str) else asked
+        self._asked = blinding.exempt(asked) if isinstance(asked, str) else asked
         self._normaliser = Normaliser()
         self._reader = Reader(lambda text: bool(blinding.asked_about(text)))
         self._speaker = Speaker()
@@ -135,7 +147,8 @@ class BlindStream:
             return None
         if not found:
             return 0
-        sure = [(size, name) for size, name in found if name.distinctive and not self._was_asked(name)]
+        bare = self._asked == ASKED_WHO
+        sure = [(size, name) for size, name in found if bare or (name.distinctive and not self._was_asked(name))]
         size, name = max(sure or found, key=lambda pair: (pair[0], len(pair[1].skeleton)))
         right = " …" if sure else self._right(words, size, name, final=final)
         if right is None:
