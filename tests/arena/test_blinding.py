@@ -1,12 +1,14 @@
 """An attacker's corpus, an innocent one, and the stream against the whole text."""
 
 import re
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairtrial.arena.blinding import MASK, Blinding, BlindStream
+from fairtrial.arena.blinding import MASK, Blinding, BlindStream, display
 from fairtrial.arena.blinding.folding import fold
 from fairtrial.core import Contestant, ModelIdentity
 
@@ -764,3 +766,9 @@ def test_the_bare_name_is_masked_where_the_voter_asks_who_answers(asked, said):
 )
 def test_a_question_about_something_else_may_be_answered_by_name(asked, said):
     assert BLINDING.mask(said, asked).text == said
+
+
+def test_every_mark_of_unicode_is_known():
+    marked = re.compile(f"[{display.marks()}]")
+    every = range(sys.maxunicode + 1)
+    assert [n for n in every if bool(marked.match(chr(n))) != unicodedata.category(chr(n)).startswith("M")] == []

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import literal, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from fairtrial.core import BadInput, FairtrialError, Interrupted
 from fairtrial.store import Reader, Store, history
@@ -67,6 +68,35 @@ def test_a_session_that_is_ended_is_taken_up_again(postgres, fresh):
         store.transact(lambda c: history.append(c, "vote", {"n": 2})).result()  # … the next one is
         with store.reading() as connection:
             history.check(connection)
+
+
+@pytest.fixture
+def session(postgres):
+    engine = postgres.admin.engine(writing=False)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _prepared(session) -> int:
+    return session.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+
+
+def test_statements_are_prepared_once_and_not_without_end(session):
+    for _ in range(3):
+        assert session.execute(select(literal(7))).scalar_one() == 7
+    assert _prepared(session) == 1
+    for n in [*range(300), *range(300)]:
+        assert session.exec_driver_sql(f"SELECT %s::int + {n}", (1,)).scalar_one() == n + 1
+    assert _prepared(session) == 200
+
+
+@pytest.mark.parametrize("bad", ["SELECT %s FROM nowhere", "SELECT 1 / (%s::int - 1)"])
+def test_a_statement_that_fails_spoils_no_later_one(session, bad):
+    for _ in range(2):
+        with pytest.raises(SQLAlchemyError, match=r"nowhere|zero"), session.begin():
+            session.exec_driver_sql(bad, (1,))
+    assert session.exec_driver_sql("SELECT 10 / %s::int", (5,)).scalar_one() == 2
 
 
 def test_sessions_ended_at_any_moment_lose_nothing_and_do_nothing_twice(postgres, fresh):

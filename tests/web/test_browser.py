@@ -1,11 +1,9 @@
 """A person votes in a real Chromium: by keyboard alone, in Korean, at 360 pixels, in the dark, without scripts."""
 
 import asyncio
-import json
 import re
 import shutil
 from collections.abc import AsyncIterator
-from importlib.resources import files
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -180,96 +178,6 @@ async def test_without_scripts_one_can_ask_read_and_vote(chromium, site):
     await page.click("button[value='both_bad']")
     await page.wait_for_selector(".who")
     assert await settled(site) == 1
-
-
-async def test_hostile_answers_run_nothing(chromium, serve, sim):
-    attacks = [
-        "<script>window.pwned=1</script>",
-        "<img src=x onerror=window.pwned=1>",
-        "[a](javascript:window.pwned=1)",
-        "![a](http://203.0.113.1/x.png)",
-        "<svg/onload=window.pwned=1>",
-        '"><iframe srcdoc="<script>parent.pwned=1</script>">',
-        "<math><mtext><table><mglyph><style><img src=x onerror=window.pwned=1>",
-        "$\\href{javascript:window.pwned=1}{x}$ $\\htmlClass{x}{y}$ $\\includegraphics{http://203.0.113.1/a.png}$",
-        "<form action=/battles method=post><button>go",
-        "> " * 20_000,
-    ]
-    site = await serve([sim("evil", answers=["\n\n".join(attacks)], skill=None), sim("good")])
-    watched = await opened(chromium, site)
-    page = watched.page
-    await agree(page, site)
-    await page.fill("#prompt", "<script>window.pwned=1</script>")
-    await page.keyboard.press("Control+Enter")
-    await page.wait_for_selector("[data-finished]", state="attached", timeout=30_000)
-    assert await page.evaluate("window.pwned") is None
-    assert (
-        await page.locator(".text script, .text img, .text iframe, .text form, .text svg:not(.katex svg)").count() == 0
-    )
-    await page.keyboard.press("3")
-    await page.wait_for_selector(".who")
-    assert await page.evaluate("window.pwned") is None
-    assert watched.complaints == []
-
-
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1200])
-async def test_axe_finds_nothing_serious(chromium, site, look, width):
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    made = await chromium.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme=look,
-        locale="ko-KR" if look == "dark" else "en-GB",
-        bypass_csp=True,
-    )
-    page = await made.new_page()
-    found = {}
-
-    async def look_at(name: str) -> None:
-        await page.evaluate(axe)
-        said = await page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-        )
-        bad = [v for v in said["violations"] if v["impact"] in ("serious", "critical")]
-        if bad:
-            found[name] = [(v["id"], [node["html"][:120] for node in v["nodes"][:3]]) for v in bad]
-
-    await page.goto(site.address)
-    await look_at("notice")
-    await agree(page, site)
-    await page.fill("#prompt", "What is **this**? $x^2$\n\n```python\nprint(1)\n```")
-    await page.keyboard.press("Control+Enter")
-    await page.wait_for_selector("[data-finished]", state="attached")
-    await look_at("battle")
-    await page.keyboard.press("2")
-    await page.wait_for_selector(".who")
-    await look_at("reveal")
-    await site.settle()
-    for path in PAGES:
-        await page.goto(site.address + path)
-        await look_at(path)
-    await page.goto(site.address + "/board")
-    await page.click("tbody a")
-    await look_at("contestant")
-    assert found == {}, json.dumps(found, indent=1, ensure_ascii=False)
-
-
-async def test_pages_are_light(chromium, site):
-    watched = await opened(chromium, site)
-    page = watched.page
-    await agree(page, site)
-    for path in PAGES:
-        sizes: dict[str, int] = {}
-
-        async def weigh(response, sizes=sizes) -> None:
-            if "/vendor/" not in response.url:
-                sizes[response.url] = len(await response.body())
-
-        handler = lambda response: asyncio.ensure_future(weigh(response))  # noqa: E731
-        page.on("response", handler)
-        await page.goto(site.address + path, wait_until="networkidle")
-        page.remove_listener("response", handler)
-        assert 5_000 < sum(sizes.values()) <= 150_000, (path, sizes)
 
 
 # Further ways to vote, and what a page says while answers come
@@ -501,16 +409,17 @@ async def test_a_second_message_and_a_report_by_the_forms(site, browse):
     assert tab.problems == []
 
 
+WEIGHT = """['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
+  .filter(one => !one.name.includes('/vendor/')).reduce((sum, one) => sum + one.decodedBodySize, 0)"""
+
+
 async def test_no_page_complains_or_is_heavy(site, browse, visit, crawl):
     visitor = await visit(site)
     tab = await browse(site, rater=visitor.rater)
-    weights, answers = {}, []
-    tab.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - a method of a list is refused
+    weights = {}
     for path in await crawl(visitor):
-        answers.clear()
         await tab.go(path)
-        bodies = [await one.body() for one in answers if "/vendor/" not in one.url]
-        weights[path] = sum(map(len, bodies))
+        weights[path] = await tab.page.evaluate(WEIGHT)
     assert {path: size for path, size in weights.items() if size > 150_000} == {}
     assert min(weights.values()) > 5_000
     assert [one for one in tab.problems if "404" not in one] == []

@@ -209,10 +209,18 @@ async def test_redirects_refusals_and_defects_carry_the_headers_too(serve, monke
 
     monkeypatch.setattr(type(site.arena), "enrol", fails)
     await look("defect", "POST", "/consent", data={"agree": "yes"})
+
+    def breaks(*_args, **_more):
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(site.arena.boards), "view", breaks)
+        await look("defect told to a program", "GET", "/api/v1/board")
     for _ in range(30):
         await look("often", "GET", "/")
     assert {name: status for name, (status, _) in seen.items()} == {
         "redirect": 303, "host": 400, "site": 403, "method": 405, "large": 413, "defect": 500, "often": 429,
+        "defect told to a program": 500,
     }  # fmt: skip
     assert {name: headers for name, (_, headers) in seen.items() if headers != HEADERS} == {}
 
@@ -367,3 +375,16 @@ async def test_an_expired_ballot_is_told_and_reveals_nothing(serve, visit):
     status, text, _ = await visitor.send("GET", battle)
     assert status < 500
     assert not {"north", "south", "east"} & set(re.findall(r"[a-z]+", text))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data", "status", "said"),
+    [
+        ("PUT", "/settings", None, 405, "단추를 사용해"),
+        ("POST", "/settings", {"lang": io.BytesIO(b"a file")}, 422, "항목이 없거나"),
+        ("GET", "/nothing", None, 404, "그런 페이지"),
+    ],
+)
+async def test_refusals_are_korean_on_korean_pages(site, method, path, data, status, said):
+    answer, text = await ask(site, method, path, data=data, headers={"Cookie": "lang=ko", "Origin": site.address})
+    assert (answer.status, said in text) == (status, True), text

@@ -171,13 +171,12 @@ def save(connection: Connection, ballot: Ballot) -> None:
     connection.execute(_SAVE, values)
 
 
-def usable(connection: Connection, ballot_id: str, rater: str) -> Ballot:
-    """The rater's own open ballot.
+def usable(ballot: Ballot | None, rater: str) -> Ballot:
+    """The ballot, if it is the rater's own and open.
 
     Raises:
         Refused: Unknown or somebody else's, expired, void, withdrawn, or used up.
     """
-    ballot = find(connection, ballot_id)
     if ballot is None or ballot.rater != rater:
         raise Refused("unknown_ballot")
     if ballot.state in ("void", "withdrawn"):
@@ -218,7 +217,7 @@ def cast(
         again = found.state == "voted" or (found.state == "skipped" and opinion == "skip")
         if again:
             return Receipt(new=False, ballot=found, entry=found.seq)
-    ballot = usable(connection, ballot_id, rater)
+    ballot = usable(found, rater)
     pairing = ballot.pairing
     a, b = answers
     battle = Battle(

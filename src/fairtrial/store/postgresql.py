@@ -117,7 +117,7 @@ class PostgreSQL:
         return self._open_once(name, writing=writing)
 
     def _open_once(self, name: str, *, writing: bool) -> Any:
-        driver = _driver()
+        session = _driver()
         try:
             sock = self._socket()
         except OSError as error:
@@ -127,7 +127,7 @@ class PostgreSQL:
                 next_step="Start it, or correct `database` in lab.toml.",
             ) from error
         with translated(self):
-            raw = driver(
+            raw = session(
                 self.user,
                 host=self.host,  # whose name a certificate must bear
                 sock=sock,
@@ -304,24 +304,13 @@ def _told(holder: Sequence[Any]) -> str:
     return f"process {process} on {machine}, started {started}"
 
 
-@cache
 def _driver() -> Any:
     try:
-        import pg8000
+        from fairtrial.store._pg8000 import Session
     except ImportError:
         raise BadInput(
             "PostgreSQL needs a package that is not installed.", next_step="pip install 'fairtrial[postgres]'"
         ) from None
-
-    class Session(pg8000.Connection):  # type: ignore[misc]
-        """A connection whose loss is always told in the way that SQLAlchemy knows."""
-
-        def handle_messages(self, context: Any) -> None:
-            try:
-                super().handle_messages(context)
-            except OSError as error:
-                raise pg8000.InterfaceError("network error") from error
-
     return Session
 
 

@@ -234,17 +234,23 @@ class Writer:
             batch.transaction = self._place.transaction(self._connection)
 
     def _worked(self, work: Work, done: Future[Any]) -> Callable[[], None]:
+        # Plain statements: SQLAlchemy's own nested transactions take longer than what most works do.
+        savepoint = self._connection.exec_driver_sql
+        savepoint("SAVEPOINT work")
+        settle: Callable[[], None]
         try:
-            with self._connection.begin_nested():
-                result = work(self._connection)
+            settle = partial(done.set_result, work(self._connection))
         except SQLAlchemyError as error:
             said = plain(error, self._place)
             if isinstance(said, Interrupted) or self._connection.invalidated:
                 raise  # a full disk or a lost connection undoes what the others did, too
-            return partial(done.set_exception, said)
+            settle = partial(done.set_exception, said)
+            savepoint("ROLLBACK TO SAVEPOINT work")
         except Exception as error:  # noqa: BLE001 - it is the caller's
-            return partial(done.set_exception, error)
-        return partial(done.set_result, result)
+            settle = partial(done.set_exception, error)
+            savepoint("ROLLBACK TO SAVEPOINT work")
+        savepoint("RELEASE SAVEPOINT work")
+        return settle
 
     def _next_batch(self) -> _Batch | None:
         """Wait for rows and a little longer for company; None when closing and nothing is left."""

@@ -19,12 +19,13 @@ from fairtrial.web import admin, admin_entrance, admin_reports, admin_tasks, api
 from fairtrial.web.admin_entrance import Entrance
 from fairtrial.web.failures import Detail, Problem, problem, sentence, status_of, wait_seconds
 from fairtrial.web.pages import page
-from fairtrial.web.security import Guard
+from fairtrial.web.security import HEADERS, Guard
 from fairtrial.web.words import words_of
 
 _log = logging.getLogger("fairtrial.web")
 
 _WHERE = ("body", "query", "path")
+_PAGES_SAY = {404: "error.unknown_page", 405: "error.wrong_method"}
 
 
 def create(opened: Opened, *, hosts: Sequence[str] = ()) -> FastAPI:
@@ -89,7 +90,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     where = ".".join(str(part) for part in first["loc"] if part not in _WHERE)
     status = 400 if first["type"] == "json_invalid" else 422
     if not _is_program(request):
-        return _page(request, f"{where}: {first['msg']}", status, {})
+        return _page(request, words_of(request)("error.bad_field", field=where or "?"), status, {})
     said = Detail(kind="bad_request", message=first["msg"], where=where)
     return JSONResponse(Problem(error=said).model_dump(), status_code=status)
 
@@ -97,7 +98,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if not _is_program(request):
-        said = words_of(request)("error.unknown_page") if error.status_code == 404 else str(error.detail)
+        said = words_of(request)(_PAGES_SAY.get(error.status_code, "error.refused"), status=error.status_code)
         return _page(request, said, error.status_code, dict(error.headers or {}))
     detail = Detail(kind="http", message=str(error.detail))
     return JSONResponse(Problem(error=detail).model_dump(), status_code=error.status_code, headers=error.headers)
@@ -108,7 +109,9 @@ async def _broken(request: Request, error: Exception) -> Response:
     _log.error("internal error in %s %s", request.method, request.url.path, exc_info=error)
     said = words_of(request)("error.internal")
     if _is_program(request):
-        return JSONResponse(Problem(error=Detail(kind="internal", message=said)).model_dump(), status_code=500)
+        detail = Detail(kind="internal", message=said)
+        past_the_guard = HEADERS | {"Cache-Control": "no-store"}
+        return JSONResponse(Problem(error=detail).model_dump(), status_code=500, headers=past_the_guard)
     return _page(request, said, 500, {})
 
 
