@@ -2,11 +2,14 @@
 
     python benchmarks/arena.py load  [--seconds 60] [--rate 200] [--voters 50] [--postgres URL]
     python benchmarks/arena.py kills [--times 200] [--postgres URL]
+    python benchmarks/arena.py start [--votes 100000] [--postgres URL]
 
 `load`: voters ask and vote at a steady rate; every twentieth vote is sent twice. Afterwards every acknowledged vote is
 looked up in the database and the log is walked. The disk's own fsync is measured beside it, on the same disk.
 `kills`: the server is killed with SIGKILL at a random moment under load, again and again; after each start the
-acknowledged votes are looked up. Results are merged into results/arena.json.
+acknowledged votes are looked up.
+`start`: seconds from the command to the first page, and memory, of a lab that holds many votes already.
+Results are merged into results/arena.json.
 """
 
 import argparse
@@ -27,10 +30,16 @@ import numpy as np
 import psutil
 from sqlalchemy import select
 
-from fairtrial.arena import access
+from fairtrial.arena import access, raters
+from fairtrial.arena import ballots as ballot_ids
+from fairtrial.arena.ballots import Ballot, Said
+from fairtrial.arena.clock import now
+from fairtrial.arena.pairing import draw
+from fairtrial.contestants.style import style
+from fairtrial.core import Prompt, Response
 from fairtrial.lab import Lab
 from fairtrial.store import Store, history
-from fairtrial.store.arena_tables import ballots
+from fairtrial.store.arena_tables import ballots, entrants
 from fairtrial.store.tables import votes
 
 RESULTS = Path(__file__).parent / "results" / "arena.json"
@@ -293,19 +302,75 @@ async def kills(args: argparse.Namespace, root: Path) -> dict:
     )
 
 
+async def start(args: argparse.Namespace, root: Path) -> dict:
+    lab, _ = make_lab(root, 1, args.postgres)
+    Server(lab).stop()  # enters the contestants
+    draws = random.Random(11)
+    with open_store(Lab.open(lab)) as store:
+        with store.reading() as connection:
+            entered = sorted(row.id for row in connection.execute(select(entrants.c.id)))
+        add = lambda c: [raters.add(c, f"rater {n}", "cookie", consent="1").id for n in range(1000)]  # noqa: E731
+        people = store.transact(add).result()
+        for first in range(0, args.votes, 500):
+            some = range(first, first + 500)
+            store.transact(lambda c, some=some: _vote(c, entered, people, draws, some)).result()
+    began = time.perf_counter()
+    server = Server(lab)
+    seconds = {"listening": time.perf_counter() - began}
+    try:
+        async with aiohttp.ClientSession() as session:
+            for path in ("/board", "/integrity"):
+                asked = time.perf_counter()
+                async with session.get(server.address + path) as response:
+                    await response.read()
+                    assert response.status == 200
+                seconds[path] = time.perf_counter() - asked
+        memory = psutil.Process(server.process.pid).memory_info().rss
+    finally:
+        server.stop()
+    return {
+        "database": "PostgreSQL" if args.postgres else "SQLite",
+        "votes": args.votes,
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "memory_mb": round(memory / 2**20),
+    }
+
+
+def _vote(connection, entered: list[str], people: list[str], draws: random.Random, numbers: range) -> None:
+    """Votes of many raters on battles of stored texts, written as the arena writes them."""
+    for number in numbers:
+        drawn = draw(entered, seed=draws.randrange(2**31), floor=1.0, weights={})
+        asked = f"What is {number} + {draws.randrange(100)}, and how would you explain it to a child?"
+        said = Said(prompts=(asked,), a=("It is what it is. " * 20,), b=("Count on your fingers. " * 15,))
+        ballot = Ballot(
+            id=ballot_ids.new_id(), rater=draws.choice(people), state="open", opened=now(), expires=now(hours=1),
+            pairing=drawn, said=said, language="en",
+        )  # fmt: skip
+        prompt = Prompt(key="typed", turns=said.prompts, language="en").id
+        answers = tuple(
+            Response(prompt=prompt, contestant=name, turns=turns)
+            for name, turns in ((drawn.a, said.a), (drawn.b, said.b))
+        )
+        outcome = {"early": False, "style": {side: style(one.text) for side, one in zip("ab", answers, strict=True)}}
+        grade = draws.choice([-2, -1, 0, 1, 2])
+        ballot_ids.open_ballot(connection, ballot)
+        ballot_ids.cast(connection, ballot.id, ballot.rater, grade, said=said, answers=answers, outcome=outcome)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["load", "kills"])
+    parser.add_argument("what", choices=["load", "kills", "start"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--voters", type=int, default=50)
     parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--votes", type=int, default=100_000)
     parser.add_argument("--postgres")
     parser.add_argument("--dir", type=Path, help="where the lab is made; its disk is what is measured")
     parser.add_argument("--dry", action="store_true", help="print, do not keep")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.dir) as root:
-        found = asyncio.run({"load": load, "kills": kills}[args.what](args, Path(root)))
+        found = asyncio.run({"load": load, "kills": kills, "start": start}[args.what](args, Path(root)))
     print(json.dumps(found, indent=1))
     if not args.dry:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

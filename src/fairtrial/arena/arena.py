@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from sqlalchemy.engine import Connection
 
-from fairtrial.arena import assignment, ballots, raters
+from fairtrial.arena import assignment, ballots, deblinding, raters
 from fairtrial.arena.access import Access
 from fairtrial.arena.ballots import Ballot, Opinion, Pane, Said
 from fairtrial.arena.blinding import Blinding
@@ -86,6 +86,7 @@ class Arena:
             for ballot in used_ballots(connection):
                 self.votes.add(ballot)
         self.boards = Boards(self.votes, profiles=self.profiles, weigh=weigh)
+        self.auditor = deblinding.Auditor(self.store, lambda: self.blinding)
         self._withhold()
 
     async def close(self) -> None:
@@ -95,6 +96,7 @@ class Arena:
         if self._background:
             await asyncio.wait(self._background)
         self._keeper.shutdown()
+        await asyncio.to_thread(self.auditor.close)
         await self.registry.close()
 
     async def transact(self, work: Callable[[Connection], T]) -> T:

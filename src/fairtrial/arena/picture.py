@@ -10,6 +10,7 @@ from scipy.special import chdtrc
 from fairtrial.arena import raters
 from fairtrial.arena.arena import Arena
 from fairtrial.arena.boards import View
+from fairtrial.arena.deblinding import Audit, TooFew
 from fairtrial.arena.exposure import Exposure, Standing
 from fairtrial.arena.registry import Change
 from fairtrial.stats import proportion
@@ -45,6 +46,10 @@ class Picture:
     """Share of all votes that the hundredth part of raters with most votes cast (one rater at least)."""
     weighted: dict[str, int]
     """Votes that count less than in full, by reason."""
+    audit: Audit | TooFew | None
+    """How well a program tells the contestants apart by their texts; None while it is being made."""
+    hidden: list[tuple[str, Proportion]]
+    """Name of each audited contestant, and how often a program that is told both names knows which answer is its."""
     retirements: list[Change]
     log_size: int
     log_link: str
@@ -71,6 +76,8 @@ def picture(arena: Arena) -> Picture:
         for key, one in sorted(entrants.items(), key=lambda item: item[1].contestant.name)
     ]
     _, reasons = arena.boards.weights()
+    audit = arena.auditor.look(len(arena.votes))
+    told = audit.each if isinstance(audit, Audit) else {}
     return Picture(
         contestants=contestants,
         exposure=arena.exposure,
@@ -79,6 +86,8 @@ def picture(arena: Arena) -> Picture:
         raters=kinds,
         share_of_top=_top([r for r, w in zip(columns["rater"], columns["winner"], strict=True) if w != "abstain"]),
         weighted={name: count for name, count in Counter(reasons).items() if name},
+        audit=audit,
+        hidden=[(arena.registry.name(key), rate) for key, rate in told.items()],
         retirements=[c for c in arena.registry.changes() if c.event in ("retired", "stopped", "resumed")],
         log_size=head.size,
         log_link=head.link.hex(),
