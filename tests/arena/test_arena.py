@@ -233,3 +233,22 @@ async def test_an_endless_answer_is_cut_at_the_limit(open_arena, sim):
     assert {len(text) for text in (*battle.said.a, *battle.said.b)} == {500}
     verdict = await arena.vote(rater, battle.ballot.id, 0)
     assert {one.finish for one in verdict.reveal.values()} == {"length"}
+
+
+async def test_a_stop_that_cannot_be_written_may_be_asked_for_again(open_arena, monkeypatch):
+    arena = await open_arena()
+    name = next(iter(arena.registry.entrants))
+    entrant = arena.registry.entrants[name]
+    since = entrant.since
+
+    def full(*_given):
+        raise Interrupted("the disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("fairtrial.store.history.append", full)
+        with pytest.raises(Interrupted):
+            await arena.change(name, "stopped", reason="It harms.", by="test")
+    assert (entrant.state, entrant.since) == ("active", since)
+    assert arena.registry.changes(name)[-1].event == "registered"
+    assert (await arena.change(name, "stopped", reason="It harms.", by="test")).event == "stopped"
+    assert entrant.state == "stopped"

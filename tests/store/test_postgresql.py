@@ -59,6 +59,15 @@ def test_a_second_writer_is_told_who_is_the_first(fresh):
         assert again.transact(lambda c: history.append(c, "vote", {})).result() == 1
 
 
+def test_a_database_that_may_only_be_read_is_not_opened_for_writing(postgres, fresh):
+    Store.create(fresh).close()
+    postgres.sql(f"ALTER DATABASE {fresh.database} SET default_transaction_read_only = on")
+    with pytest.raises(BadInput, match="may only be read"):
+        Store.open(fresh)
+    with Reader.open(fresh) as reader, reader.reading() as connection:
+        assert history.head(connection).size == 0
+
+
 def test_a_session_that_is_ended_is_taken_up_again(postgres, fresh):
     with Store.open(fresh) as store:
         store.transact(lambda c: history.append(c, "vote", {"n": 0})).result()

@@ -15,8 +15,9 @@ import aiohttp
 import pytest
 import uvicorn
 
-from fairtrial.arena import access
+from fairtrial.arena import access, tasks
 from fairtrial.arena.arena import Arena
+from fairtrial.arena.items import Item
 from fairtrial.lab import Lab
 from fairtrial.lab.serving import Opened, open_arena
 from fairtrial.web.app import create
@@ -53,6 +54,8 @@ class Site:
     opened: Opened
     address: str
     client: aiohttp.ClientSession
+    stop: Callable[[], Any]
+    """``await site.stop()`` ends the server and closes the lab."""
 
     @property
     def arena(self) -> Arena:
@@ -70,20 +73,36 @@ class Site:
 
 @pytest.fixture
 async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Serves a lab: ``await serve([sim("x"), …], floor=0.5)``; several in one test are several labs."""
-    async with contextlib.AsyncExitStack() as stack:
+    """Serves a lab: ``await serve([sim("x"), …], floor=0.5)``; several in one test are several labs.
+
+    With ``again=site`` it is that site's lab, stopped and opened anew; ``database`` is as in ``lab.toml``.
+    """
+    async with contextlib.AsyncExitStack() as sites:
         made = 0
 
-        async def serving(contestants: list[dict[str, Any]] | None = None, **arena: Any) -> Site:
+        async def serving(
+            contestants: list[dict[str, Any]] | None = None,
+            *,
+            again: Site | None = None,
+            database: str | None = None,
+            **arena: Any,
+        ) -> Site:
             nonlocal made
+            if again is not None:
+                await again.stop()
+                return await opening(again.opened.lab)
             made += 1
             lab = Lab.create(tmp_path / f"lab{made}")
-            tables = {
+            tables = ({} if database is None else {"database": database}) | {
                 "format": 1,
                 "arena": arena | {"limits": _LIMITS | arena.get("limits", {})},
                 "contestant": contestants or [_sim("north", skill=0.2), _sim("south"), _sim("east", skill=0.8)],
             }
             (lab.path / "lab.toml").write_text("".join(f"{key} = {_toml(value)}\n" for key, value in tables.items()))
+            return await opening(lab)
+
+        async def opening(lab: Lab) -> Site:
+            stack = await sites.enter_async_context(contextlib.AsyncExitStack())
             opened = await stack.enter_async_context(open_arena(lab))
             server = uvicorn.Server(
                 uvicorn.Config(create(opened), http="httptools", lifespan="off", log_level="warning", access_log=False)
@@ -103,7 +122,8 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             stack.push_async_callback(stop)
             while not server.started:  # noqa: ASYNC110 - it tells in no other way
                 await asyncio.sleep(0.01)
-            return Site(opened=opened, address=f"http://127.0.0.1:{listener.getsockname()[1]}", client=client)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            return Site(opened=opened, address=address, client=client, stop=stack.aclose)
 
         yield serving
 
@@ -111,6 +131,36 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
 @pytest.fixture
 async def site(serve: Callable[..., Any]) -> Site:
     return await serve()
+
+
+# A rating task
+
+_HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> \u202eevil [a](javascript:alert(1))"
+
+
+def _item(key: str, **more: Any) -> Item:
+    fixed = {"prompts": ("Asked <b>now</b>",), "a": ("The first.",), "b": (_HOSTILE,)}
+    return Item(**{"key": key, "contestant_a": "import:Quillby", "contestant_b": "import:Weststern"} | fixed | more)
+
+
+@pytest.fixture
+def make() -> Callable[..., Any]:
+    """``await make(site, …)``: a task of three items and a probe, an invitation's secret, and its token's id."""
+
+    async def made(site: Site, **more: Any) -> tuple[tasks.Task, str, str]:
+        plan: dict[str, Any] = {
+            "name": "north against south",
+            "question": "Which helps <i>more</i>?",
+            "guidelines": "# Read both\n" + _HOSTILE,
+            "items": tuple(_item(f"secret-key-{n}") for n in range(3)),
+            "probes": (_item("probe-key", expected="a"),),
+            "probe_every": 2,
+        }
+        task = await site.arena.transact(lambda c: tasks.create(c, tasks.TaskPlan(**plan | more), by="test"))
+        secret, token = await site.arena.access.change(lambda c: tasks.invite(c, task.id, "Kim", by="test"))
+        return task, secret, token.id
+
+    return made
 
 
 # A visitor over plain HTTP, and every page there is

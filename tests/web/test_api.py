@@ -152,6 +152,39 @@ async def test_too_fast_says_when_to_come_again(serve):
         assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
+async def test_after_a_restart_a_battle_is_shown_as_before_until_it_is_voted_on(serve, sim):
+    site = await serve([sim(name, answers={"Who": f"I am {name}."}) for name in ("Quillby", "Weststern")])
+    headers = await site.token("vote")
+    _, before = await ask(site, headers, "Who")
+    assert before["answers"]["a"].startswith("I am ")
+    assert not [name for name in ("Quillby", "Weststern") if name in json.dumps(before)]
+    _, skipped = await ask(site, headers, "Who")
+    assert (await vote(site, headers, skipped["battle"], "skip"))[0] == 200
+    stranger = await site.token("vote")
+    site = await serve(again=site)
+    look = f"/api/v1/battles/{before['battle']}"
+    assert await get(site, look, headers) == (200, before)
+    assert (await get(site, look, stranger))[1]["error"]["kind"] == "unknown_ballot"
+    assert (await get(site, f"/api/v1/battles/{skipped['battle']}", headers))[1]["error"]["kind"] == "revealed"
+    status, voted = await vote(site, headers, before["battle"], 1)
+    assert (status, voted["new"]) == (200, True)
+    status, body = await get(site, look, headers)
+    assert (status, body["error"]["kind"]) == (409, "revealed")
+
+
+async def test_a_battle_that_a_restart_cut_short_is_void(serve, sim):
+    site = await serve([sim(name, length=2000, words_per_s=20) for name in ("one", "two")])
+    headers = await site.token("vote")
+    async with site.client.post(
+        f"{site.address}/api/v1/battles", json={"prompt": "Go.", "stream": True}, headers=headers
+    ) as answer:
+        await answer.content.readline()
+        battle = json.loads((await answer.content.readline())[6:])["battle"]
+    site = await serve(again=site)
+    status, body = await get(site, f"/api/v1/battles/{battle}", headers)
+    assert (status, body["error"]["kind"]) == (409, "void")
+
+
 async def test_further_turns(site):
     headers = await site.token("vote")
     _, battle = await ask(site, headers, "First?")

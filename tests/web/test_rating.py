@@ -6,14 +6,6 @@ import aiohttp
 import pytest
 
 from fairtrial.arena import access, assignment, tasks
-from fairtrial.arena.items import Item
-
-HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> \u202eevil [a](javascript:alert(1))"
-
-
-def item(key: str, **more) -> Item:
-    fixed = {"prompts": ("Asked <b>now</b>",), "a": ("The first.",), "b": (HOSTILE,)}
-    return Item(**{"key": key, "contestant_a": "import:Quillby", "contestant_b": "import:Weststern"} | fixed | more)
 
 
 class Browser:
@@ -43,26 +35,11 @@ async def browser(site):
         await one.client.close()
 
 
-async def make(site, **more) -> tuple[tasks.Task, str, str]:
-    """A task of three items and a probe, an invitation's secret, and its token's id."""
-    plan = {
-        "name": "north against south",
-        "question": "Which helps <i>more</i>?",
-        "guidelines": "# Read both\n" + HOSTILE,
-        "items": tuple(item(f"secret-key-{n}") for n in range(3)),
-        "probes": (item("probe-key", expected="a"),),
-        "probe_every": 2,
-    }
-    task = await site.arena.transact(lambda c: tasks.create(c, tasks.TaskPlan(**plan | more), by="test"))
-    secret, token = await site.arena.access.change(lambda c: tasks.invite(c, task.id, "Kim", by="test"))
-    return task, secret, token.id
-
-
 def ballot_of(text: str) -> str:
     return re.search(r'action="/battles/([\w-]+)/vote"', text)[1]
 
 
-async def test_from_the_invitation_to_the_end(site, browser):
+async def test_from_the_invitation_to_the_end(site, browser, make):
     task, secret, _ = await make(site)
     rater = browser()
     status, _, text = await rater.get(f"/invite/{secret}")
@@ -93,7 +70,7 @@ async def test_from_the_invitation_to_the_end(site, browser):
     assert "names stay hidden" in (await rater.get(f"/battles/{seen[0]}"))[2]
 
 
-async def test_names_are_shown_where_the_task_says_so(site, browser):
+async def test_names_are_shown_where_the_task_says_so(site, browser, make):
     _, secret, _ = await make(site, reveal=True)
     rater = browser()
     _, _, text = await rater.post(f"/invite/{secret}", agree="yes")
@@ -102,7 +79,7 @@ async def test_names_are_shown_where_the_task_says_so(site, browser):
     assert "Quillby" in text
 
 
-async def test_a_rater_goes_on_in_another_browser(site, browser):
+async def test_a_rater_goes_on_in_another_browser(site, browser, make):
     task, secret, _ = await make(site)
     first, second = browser(), browser()
     _, _, text = await first.post(f"/invite/{secret}", agree="yes")
@@ -113,7 +90,7 @@ async def test_a_rater_goes_on_in_another_browser(site, browser):
     assert (path, "2 of 4" in text) == (f"/tasks/{task.id}", True)
 
 
-async def test_a_closed_task_takes_no_votes_and_says_so(site, browser):
+async def test_a_closed_task_takes_no_votes_and_says_so(site, browser, make):
     task, secret, _ = await make(site)
     rater = browser()
     _, _, text = await rater.post(f"/invite/{secret}", agree="yes")
@@ -131,7 +108,7 @@ async def test_a_closed_task_takes_no_votes_and_says_so(site, browser):
     assert path == f"/tasks/{task.id}"
 
 
-async def test_a_revoked_invitation_opens_nothing_any_more(site, browser):
+async def test_a_revoked_invitation_opens_nothing_any_more(site, browser, make):
     task, secret, token = await make(site)
     rater = browser()
     _, _, text = await rater.post(f"/invite/{secret}", agree="yes")
@@ -146,7 +123,7 @@ async def test_a_revoked_invitation_opens_nothing_any_more(site, browser):
         assert (status, "invitation is not known" in said) == (404, True)
 
 
-async def test_a_profile_is_in_bands_and_asked_only_where_declared(site, browser):
+async def test_a_profile_is_in_bands_and_asked_only_where_declared(site, browser, make):
     _, secret, _ = await make(site, profile_asked=True)
     rater = browser()
     assert 'name="age"' in (await rater.get(f"/invite/{secret}"))[2]
@@ -158,7 +135,7 @@ async def test_a_profile_is_in_bands_and_asked_only_where_declared(site, browser
     assert not any(site.arena.rater(other).profile.values())
 
 
-async def test_a_task_in_korean(site, browser):
+async def test_a_task_in_korean(site, browser, make):
     _, secret, _ = await make(site, profile_asked=True)
     rater = browser()
     rater.client.headers["Accept-Language"] = "ko"

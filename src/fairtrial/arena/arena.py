@@ -256,14 +256,14 @@ class Arena:
             return ballots.cast(connection, ballot_id, rater.id, opinion, said=said, answers=answers, outcome=outcome)
 
         receipt = await self.transact(work)
+        used = receipt.ballot
         if receipt.new:
-            self.exposure.settled(receipt.ballot)
-            self._keeper.later(self.boards.add, receipt.ballot)
+            self.exposure.settled(used)
+            self._keeper.later(self.boards.add, used)
         if self._live.pop(ballot_id, None) is not None and battle is not None:
             self._do(battle.end())
-        if receipt.new:
-            return Verdict(receipt=receipt, reveal=unmasked(receipt.ballot, answers, self.registry))
-        return Verdict(receipt=receipt, reveal=self.reveal(receipt.ballot))
+        names = unmasked(used, answers, self.registry) if receipt.new else self.reveal(used)
+        return Verdict(receipt=receipt, reveal=names)
 
     def reveal(self, ballot: Ballot) -> dict[Pane, Unmasked]:
         """Who answered, for a ballot that was used.
@@ -378,8 +378,7 @@ class Arena:
             ballots.save(connection, kept)
             return kept
 
-        kept = await self.transact(work)
-        if kept is not None and kept.state != "open":
+        if (kept := await self.transact(work)) is not None and kept.state != "open":
             self.exposure.settled(kept)
 
     def _end_battles(self, contestant: str, event: str) -> int:

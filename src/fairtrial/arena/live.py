@@ -5,6 +5,7 @@ grow in step, and failures are not said to be of one side.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from fairtrial.core import (
 from fairtrial.models import Model
 from fairtrial.models.face import tokens_in
 
+_log = logging.getLogger("fairtrial.arena")
 PANES: tuple[Pane, Pane] = ("A", "B")
 SIDES: tuple[Literal["a", "b"], Literal["a", "b"]] = ("a", "b")
 Phase = Literal["answering", "answered", "failed"]
@@ -221,7 +223,8 @@ class LiveBattle:
         try:
             await self._recorded
             await self._pace(lock)
-        except FairtrialError:  # the pair could not be recorded, so nothing of it is shown
+        except FairtrialError as error:  # the pair could not be recorded, so nothing of it is shown
+            _log.error("a battle was not begun: %s", error)
             self.phase, self.failure, self.votable = "failed", "not_recorded", False
             self._tell()
         finally:

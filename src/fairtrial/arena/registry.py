@@ -175,6 +175,7 @@ class Registry:
 
         Raises:
             BadInput: No reason, or not possible in its state.
+            Interrupted: It could not be written: the contestant is as before, its battles are over.
         """
         entrant = self.entrants.get(contestant)
         if entrant is None:
@@ -186,6 +187,7 @@ class Registry:
             raise BadInput(f"'{entrant.contestant.name}' is {entrant.state} already.", where="contestant")
         began = time.perf_counter()
         state: State = "active" if event == "resumed" else event
+        before = entrant.state, entrant.since
         entrant.state, entrant.since = state, now()  # from here on it is not drawn
         ended = meanwhile()
         details = {"battles_ended": ended, "seconds": round(time.perf_counter() - began, 3)}
@@ -196,7 +198,11 @@ class Registry:
             connection.execute(update(entrants).where(entrants.c.id == contestant).values(values))
             return history.append(connection, "registry", body)
 
-        seq = await asyncio.wrap_future(self._store.transact(work))
+        try:
+            seq = await asyncio.wrap_future(self._store.transact(work))
+        except BaseException:
+            entrant.state, entrant.since = before  # what is not in the log did not happen, and may be asked for again
+            raise
         if state == "active" and entrant.model is None:
             await self._open_model(entrant)
         return Change(seq=seq, event=event, at=body["at"], reason=reason.strip(), details=details)

@@ -222,11 +222,12 @@ class PostgreSQL:
             )
 
     def check_writable(self) -> None:
-        """Raises `BadInput` if the server is a standby, or the user may not write in the lab's tables."""
+        """Raises `BadInput` if the server or its default allows reading alone, or the user may not write here."""
         engine = self.engine(writing=False)
         try:
             with translated(self), engine.connect() as connection:
                 standby = connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one()
+                closed = connection.exec_driver_sql("SHOW default_transaction_read_only").scalar_one() == "on"
                 wanted = "has_table_privilege('jobs', 'INSERT') AND has_table_privilege('jobs', 'UPDATE')"
                 allowed = (
                     not inspect(connection).has_table("jobs")
@@ -234,14 +235,15 @@ class PostgreSQL:
                 )
         finally:
             engine.dispose()
-        if standby or not allowed:
-            raise BadInput(
-                "this server is a standby and may only be read." if standby else "this user may not write here.",
-                where=str(self),
-                next_step="Name the primary server in lab.toml."
-                if standby
-                else "Let the owner of the tables GRANT it.",
-            )
+        if standby:
+            step = "Name the primary server in lab.toml."
+            raise BadInput("this server is a standby and may only be read.", where=str(self), next_step=step)
+        if closed:
+            step = "Take back what set default_transaction_read_only for this database or user."
+            raise BadInput("this database may only be read.", where=str(self), next_step=step)
+        if not allowed:
+            step = "Let the owner of the tables GRANT it."
+            raise BadInput("this user may not write here.", where=str(self), next_step=step)
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, passing over those whose key is taken: one short statement, a column an array."""

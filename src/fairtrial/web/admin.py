@@ -32,7 +32,7 @@ from fairtrial.web.admin_entrance import (
     holder_of,
     login_page,
 )
-from fairtrial.web.failures import sentence
+from fairtrial.web.failures import sentence, status_of
 from fairtrial.web.voting import arena_of
 from fairtrial.web.words import words_of
 
@@ -99,7 +99,9 @@ async def add(request: Request, holder: Owner) -> Response:
         await arena.register(entry, by=holder.id, untrusted=untrusted)
     except BadInput as error:
         place = f"{error.where.removeprefix('form: ')}: " if error.where.startswith("form: ") else ""
-        return _contestants(request, typed=typed, error=place + sentence(error, words_of(request)), status=422)
+        return _contestants(
+            request, typed=typed, error=place + sentence(error, words_of(request)), status=status_of(error)
+        )
     found = arena.registry.by_name(entry.name)
     trouble = found.trouble if found else ""
     return done(

@@ -4,6 +4,7 @@ A session holds the token's id, never the token; what the token allows is looked
 ends the session. Sentences about what was done wait in the session, so that no address carries text.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,11 +18,13 @@ from fastapi.routing import APIRoute
 from fairtrial.arena import access
 from fairtrial.arena.access import Token
 from fairtrial.core import FairtrialError
-from fairtrial.web.failures import sentence
+from fairtrial.web.failures import Denied, is_ours, sentence, status_of
 from fairtrial.web.pages import page
 from fairtrial.web.security import Bucket
 from fairtrial.web.voting import arena_of, there
 from fairtrial.web.words import words_of
+
+_log = logging.getLogger("fairtrial.web")
 
 COOKIE = "admin"
 HOURS = 12
@@ -113,7 +116,7 @@ def needs(scope: str) -> Callable[[Request], Awaitable[Token]]:
         if token is None:
             raise HTTPException(303, words_of(request)("admin.log_in_first"), headers={"Location": "/admin"})
         if not token.may(scope):
-            raise HTTPException(403, words_of(request)("admin.not_allowed"))
+            raise Denied("wrong_scope", scope=scope)
         return token
 
     return holder
@@ -135,11 +138,24 @@ class Action(APIRoute):
             try:
                 return await handle(request)
             except FairtrialError as error:
-                if request.method != "POST":
+                if request.method != "POST" or isinstance(error, Denied):
                     raise
                 form = await request.form()
                 kept = next((text for name in ("reason", "why", "text") if isinstance(text := form.get(name), str)), "")
                 said = Message(key="", error=sentence(error, words_of(request)), kept=kept)
+                if is_ours(error) and hasattr(request.state, "holder"):
+                    # No fault of the form's: told by the status, too, and what was typed stays in sight.
+                    _log.error("%s", error)
+                    section = request.url.path.split("/")[2]
+                    return page(
+                        request,
+                        "admin",
+                        status=status_of(error),
+                        message=said,
+                        error="",
+                        holder=request.state.holder,
+                        section=section,
+                    )
                 return _said(request, request.url.path.rsplit("/", 1)[0], said)
 
         return handled

@@ -15,7 +15,7 @@ from fairtrial.formats.pairs import Pair, read_pairs
 from fairtrial.ranking.sources import as_battles
 from fairtrial.stats.agreement import rater_agreement
 from fairtrial.web.admin_entrance import Action, Owner, Reader, admin_page, done
-from fairtrial.web.failures import sentence
+from fairtrial.web.failures import is_ours, sentence, status_of
 from fairtrial.web.voting import arena_of
 from fairtrial.web.words import words_of
 
@@ -63,8 +63,8 @@ async def create(request: Request, holder: Owner, file: UploadFile | None = None
         )
         task = await arena_of(request).transact(lambda c: tasks.create(c, plan, by=holder.id))
     except BadInput as error:
-        place = f"{error.where}: " if error.where else ""
-        return _form(request, typed, error=place + sentence(error, words_of(request)), status=422)
+        place = f"{error.where}: " if error.where and not is_ours(error) else ""
+        return _form(request, typed, error=place + sentence(error, words_of(request)), status=status_of(error))
     return done(request, f"/admin/tasks/{task.id}", "task_made", name=task.name, items=task.items, probes=task.probes)
 
 

@@ -13,16 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from fairtrial.arena import ballots
 from fairtrial.arena.access import Token
 from fairtrial.arena.arena import Arena
+from fairtrial.arena.ballots import Ballot
 from fairtrial.arena.boards import View
 from fairtrial.arena.live import LiveBattle
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
 from fairtrial.arena.releases import latest
 from fairtrial.arena.reveal import Verdict
-from fairtrial.core import NoConclusion
+from fairtrial.core import FairtrialError, Interrupted, NoConclusion
 from fairtrial.ranking import board_json
 from fairtrial.store import history
-from fairtrial.web.failures import Denied, Problem
+from fairtrial.web.failures import NOT_RECORDED, Denied, Problem, problem
 
 router = APIRouter(prefix="/api/v1")
 _bearer = HTTPBearer(auto_error=False, description="A token with the scope that the call needs.")
@@ -191,10 +192,9 @@ async def look(battle: BattleId, arena: ArenaOf, rater: Voter) -> Battle:
     """A battle of yours that is not voted on yet."""
     live = arena.live(rater, battle)
     if live is None:
-        found = arena.ballot(rater, battle)
-        raise Refused("revealed" if found.state in ("voted", "skipped") else "void")
+        return _recorded(arena, ballots.usable(arena.ballot(rater, battle), rater.id))
     if live.phase == "failed":
-        raise Refused("void")
+        raise _failed(live, "void")
     return _battle(live)
 
 
@@ -257,8 +257,13 @@ async def _answered(battle: LiveBattle, *, stream: bool) -> Response | Battle:
         return StreamingResponse(_events(battle), media_type="text/event-stream")
     await battle.settled()
     if battle.failure:
-        raise Refused("no_answer")
+        raise _failed(battle, "no_answer")
     return _battle(battle)
+
+
+def _failed(battle: LiveBattle, kind: Literal["no_answer", "void"]) -> FairtrialError:
+    """Why a battle has no answers: the contestants, or a lab that could not record their pair."""
+    return Interrupted("the pair could not be recorded.") if battle.failure == NOT_RECORDED else Refused(kind)
 
 
 async def _events(battle: LiveBattle) -> AsyncIterator[bytes]:
@@ -268,7 +273,8 @@ async def _events(battle: LiveBattle) -> AsyncIterator[bytes]:
         if any(frame.text.values()):
             yield _event("text", {"a": frame.text["A"], "b": frame.text["B"], "votable": frame.votable})
     if battle.failure:
-        yield _event("failed", {"failure": "no_answer"})
+        kind = problem(_failed(battle, "no_answer")).error.kind
+        yield _event("failed", {"failure": kind})
     else:
         yield _event("done", _battle(battle).model_dump())
 
@@ -289,6 +295,16 @@ def _battle(battle: LiveBattle) -> Battle:
         answers=Answers(a=shown["A"][-1] if shown["A"] else "", b=shown["B"][-1] if shown["B"] else ""),
         state="answering" if battle.phase == "answering" else "answered",
     )
+
+
+def _recorded(arena: Arena, ballot: Ballot) -> Battle:
+    """A battle from before the server was started anew, as it can still be voted on."""
+    said = ballot.said
+    if not said.a or not said.b:  # it ended before both had answered
+        raise Refused("void")
+    shown = arena.shown(ballot)
+    answers = Answers(a=shown["A"][-1], b=shown["B"][-1])
+    return Battle(battle=ballot.id, prompt=said.prompts[-1], answers=answers, state="answered")
 
 
 def _voted(verdict: Verdict) -> Voted:

@@ -33,6 +33,9 @@ _STATUS: dict[str, int] = {
     "too_many_notices": 429,
 }
 
+NOT_RECORDED = "not_recorded"
+"""The failure of a battle whose pair could not be written, so that nothing of it was shown."""
+
 
 class Detail(BaseModel):
     """What is wrong, where, and what to do."""
@@ -64,26 +67,33 @@ class Denied(FairtrialError):
         self.params = params
 
 
+def is_ours(error: FairtrialError) -> bool:
+    """Whether the server's own disk or database refused: nothing that the visitor sent would be accepted now.
+
+    A store that may not be written says `BadInput`, because for a command it is one; what it names is a place here.
+    """
+    if isinstance(error, Interrupted | IntegrityError):
+        return True
+    here = error.where.startswith(("/", "postgresql://")) or error.where.endswith(("lab.db", "lab.pem"))
+    return isinstance(error, BadInput) and here
+
+
 def status_of(error: FairtrialError) -> int:
     """The HTTP status that an error means."""
     if isinstance(error, Refused):
         return _STATUS[error.kind]
     if isinstance(error, Denied):
         return 401 if error.kind == "no_token" else 403
-    found: dict[type[FairtrialError], int] = {
-        BadInput: 422,
-        NoConclusion: 404,
-        Interrupted: 503,
-        ModelError: 502,
-        IntegrityError: 500,
-    }
+    if is_ours(error):
+        return 500 if isinstance(error, IntegrityError) else 503
+    found: dict[type[FairtrialError], int] = {BadInput: 422, NoConclusion: 404, ModelError: 502}
     return found.get(type(error), 500)
 
 
 def problem(error: FairtrialError) -> Problem:
     """An error as the API says it. What the server's own disk or database said stays in its log."""
     kind = str(getattr(error, "kind", "")) or type(error).__name__
-    if isinstance(error, Interrupted | IntegrityError):
+    if is_ours(error):
         return Problem(error=Detail(kind="not_now", message="This could not be written now; nothing was lost."))
     return Problem(error=Detail(kind=kind, message=error.message, where=error.where, next_step=error.next_step))
 
@@ -92,7 +102,9 @@ def sentence(error: FairtrialError, t: Words) -> str:
     """An error as a page says it, in the visitor's language."""
     if isinstance(error, Refused):
         return t(f"refused.{error.kind}", **error.params)
-    if isinstance(error, Interrupted | IntegrityError):
+    if isinstance(error, Denied):
+        return t("admin.not_allowed" if error.kind == "wrong_scope" else "admin.log_in_first")
+    if is_ours(error):
         return t("error.not_now")
     return f"{error.message[:1].upper()}{error.message[1:]} {error.next_step}".strip()
 

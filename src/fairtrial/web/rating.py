@@ -43,14 +43,15 @@ async def accept(
     with arena.store.reading() as connection:
         task = tasks.invited(connection, secret)
     known = arena.rater(secret)
+    told = check_profile({"age": age, "region": region, "language": language, "expertise": expertise})
     if known is None:
         if agree != "yes":
             return _invitation(request, secret)
-        told = check_profile({"age": age, "region": region, "language": language, "expertise": expertise})
         await arena.enrol("invite", secret=secret, task=task.id)
         known = arena.rater(secret)
-        if known is not None and task.profile_asked and any(told.values()):
-            await arena.tell(known, told)
+    # Also for one who is known: sent again because only the first of the two could be written, the form is whole.
+    if known is not None and task.profile_asked and any(told.values()):
+        await arena.tell(known, told)
     answer = there(f"/tasks/{task.id}")
     remember(request, answer, COOKIE, secret)
     return answer

@@ -1,17 +1,17 @@
-"""The reader's pages: leaderboard, contestants, integrity, languages, data, about. Read `board` first.
+"""The reader's pages: leaderboard, contestants, integrity, languages, about. Read `board` first; data is in `looks`.
 
 Everything is readable without JavaScript; switches are links.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -22,33 +22,22 @@ from fairtrial.arena.disparities import disparities
 from fairtrial.arena.integrity import Rules
 from fairtrial.arena.picture import picture
 from fairtrial.arena.registry import Entrant
-from fairtrial.arena.releases import Release, latest, listing
-from fairtrial.core import BadInput, Board, BoardModel, NoConclusion
+from fairtrial.arena.releases import Release, listed
+from fairtrial.core import BadInput, Board, NoConclusion
 from fairtrial.lab.lab import Lab, load_report
-from fairtrial.ranking.live import PROVISIONAL
+from fairtrial.ranking import rank
 from fairtrial.reports import typeset
 from fairtrial.reports.findings import keyed_boards
 from fairtrial.reports.refusals import in_words
 from fairtrial.reports.words import say
+from fairtrial.web import looks
+from fairtrial.web.boards_shown import Beside, beside, by_reason, headline, told
 from fairtrial.web.pages import page
 from fairtrial.web.voting import arena_of
 from fairtrial.web.words import Words, words_of
 
 router = APIRouter(include_in_schema=False)
-_MEDIA = {"jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
-_WIDTH = 1000
-"""Units of a whisker picture's axis."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whisker:
-    """An interval on a board's common axis, in units of the picture."""
-
-    low: float
-    high: float
-    mark: float | None
-    open_low: bool
-    open_high: bool
+router.include_router(looks.router)
 
 
 @router.get("/board")
@@ -83,31 +72,26 @@ async def board(
     links = (
         {} if evidence else {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
     )
+    flagged_said, second = ("", {}) if evidence or not found or not view.plain else await _flagged(request, arena, t)
     return page(
         request,
         "board",
         place="board",
-        board=found,
+        **told(found, t),
         nothing=nothing,
         refused=refused,
         report=name if evidence else "",
         live=view.plain,
-        headline=t("board.unranked") if refused else _headline(found, t),
-        whiskers=_whiskers(found.models) if found else {},
-        rank=typeset.places,
-        number=typeset.number,
-        interval=typeset.interval,
+        headline=t("board.unranked") if refused else headline(found, t),
         links=links,
         simulated={row.name for row in found.models if row.simulated}
         if evidence and found
         else {one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
-        raw={row.name: row for row in found.raw.models} if found and found.raw else {},
         switches=_switches(arena, view, groups, t, evidence, list(reported)),
-        release=latest(arena.reports) if arena.reports else None,
-        decided=_decided(found),
-        said=[say(in_words(one), t.language) for one in found.refusals if one != PROVISIONAL] if found else [],
-        estimate=typeset.estimate_of,
-        unit=typeset.unit_of,
+        look=await run_in_threadpool(_latest, arena),
+        flagged=flagged_said,
+        beside=second,
+        beside_title=t("board.beside.weighted"),
     )
 
 
@@ -169,26 +153,6 @@ async def languages(request: Request) -> Response:
     return page(request, "languages", place="integrity", rows=rows, gaps=gaps, unsaid=unsaid, number=typeset.number)
 
 
-@router.get("/data")
-async def data(request: Request) -> Response:
-    """Releases of the public data."""
-    arena = arena_of(request)
-    found = await run_in_threadpool(listing, arena.reports) if arena.reports else []
-    return page(request, "data", place="data", releases=[(one, _files(one)) for one in found])
-
-
-@router.get("/data/{release}/{file}")
-async def download(request: Request, release: str, file: str) -> Response:
-    """One file of a release."""
-    arena = arena_of(request)
-    found = await run_in_threadpool(listing, arena.reports) if arena.reports else []
-    for one in found:
-        if one.id == release and file in _files(one):
-            media = _MEDIA.get(file.rpartition(".")[2], "text/plain; charset=utf-8")
-            return FileResponse(one.directory / file, media_type=media, filename=f"{release}-{file}")
-    raise HTTPException(404)
-
-
 @router.get("/about")
 async def about(request: Request) -> Response:
     """Who runs this, by which rules, and what is promised."""
@@ -216,6 +180,49 @@ async def _shown(arena: Arena, view: View, t: Words) -> tuple[Board | None, str,
         return None, t("board.refused" if view.flagged else "board.refused_weighted"), error.message
 
 
+async def _flagged(request: Request, arena: Arena, t: Words) -> tuple[str, dict[str, Beside]]:
+    """How many votes count less, and the board with their weights; nothing where every vote counts in full.
+
+    The live board's places hold at every look and are wider for it. So the weighted board, which holds for one look, is
+    held against one of the same votes counted in full at one look: what differs is due to the flagged votes alone.
+    """
+
+    def compute() -> tuple[dict[str, int], int, Board | None, Board | None]:
+        weights, reasons = arena.boards.weights()
+        counts = Counter(reason for weight, reason in zip(weights, reasons, strict=True) if weight < 1)
+        if not counts:
+            return {}, 0, None, None
+        try:
+            weighted = arena.boards.view(View(flagged=False))
+        except (NoConclusion, BadInput):
+            return counts, len(weights), None, None
+        seen: tuple[Board, Board | None] | None = getattr(request.app.state, "counted", None)
+        if seen is None or seen[0] is not weighted:  # made anew as seldom as the weighted board is
+            try:
+                counted = rank(arena.boards.selected(View()), evidence="human", view=View().labels())
+            except (NoConclusion, BadInput):
+                counted = None
+            request.app.state.counted = seen = (weighted, counted)
+        return counts, len(weights), *seen
+
+    counts, votes, weighted, counted = await run_in_threadpool(compute)
+    if not counts:
+        return "", {}
+    said = t(
+        "board.flagged_said",
+        count=t.number(sum(counts.values())),
+        votes=t.number(votes),
+        reasons=by_reason(counts, t),
+    )
+    return said if weighted else f"{said} {t('board.refused_weighted')}", beside(weighted, counted)
+
+
+def _latest(arena: Arena) -> Release | None:
+    """The latest look of the arena itself, not of a rating task."""
+    found, _ = listed(arena.reports) if arena.reports else ([], [])
+    return next((one for one in found if one.manifest["task"] is None), None)
+
+
 def _reported(lab: Lab, *, public: bool) -> tuple[str, dict[str, Board]]:
     """Name and boards of the lab's latest report, by kind of evidence; empty unless it is what the lab signed."""
     latest_one = next(iter(lab.reports()), None) if public else None
@@ -241,65 +248,6 @@ async def _board(arena: Arena, view: View) -> tuple[Board | None, str]:
 
 def _short(entrant: Entrant) -> str:
     return entrant.contestant.id[7:23]
-
-
-def _headline(board: Board | None, t: Words) -> str:
-    """What the board supports, in one sentence."""
-    if board is None:
-        return t("board.nothing")
-    leaders = [row.name for row in board.models if row.rank_set and row.rank_set[0] == 1]
-    if not leaders:
-        return t("board.unranked")
-    if len(leaders) == 1:
-        return t("board.first", name=leaders[0])
-    if len(leaders) == len(board.models):
-        return t("board.none_separated", count=len(board.models))
-    return t(
-        "board.several_first", count=len(leaders), names=", ".join(leaders[:5]) + (" …" if len(leaders) > 5 else "")
-    )
-
-
-def _whiskers(rows: tuple[BoardModel, ...]) -> dict[str, Whisker]:
-    """Each row's interval on one axis; an interval far wider than the rest does not squeeze the others."""
-    told = [(row.name, *typeset.estimate_of(row)) for row in rows]
-    scored = any(row.score is not None for row in rows)
-    ratings = [value for _, value, _ in told if value is not None]
-    ends = [end for _, _, ci in told for end in ci if end is not None]
-    if not ends and not ratings:
-        return {}
-    middle = sorted(ratings or ends)
-    room = max(0.1 if scored else 200.0, 1.5 * (middle[-1] - middle[0]))
-    low = max(min(ends + ratings), middle[0] - room)
-    high = min(max(ends + ratings), middle[-1] + room)
-    span = max(high - low, 0.01 if scored else 1.0)
-
-    def place(value: float) -> float:
-        return round(_WIDTH * min(max((value - low) / span, 0.0), 1.0), 1)
-
-    found = {}
-    for name, value, (start, end) in told:
-        if value is None and start is None and end is None:
-            continue
-        found[name] = Whisker(
-            low=0.0 if start is None else place(start),
-            high=float(_WIDTH) if end is None else place(end),
-            mark=None if value is None else place(value),
-            open_low=start is None or start < low,
-            open_high=end is None or end > high,
-        )
-    return found
-
-
-def _decided(board: Board | None) -> list[tuple[str, str, float, float | None, str]]:
-    """Pairs that the evidence separates: who is better than whom, by how much, at least by how much."""
-    found = []
-    for one in board.differences if board else ():
-        if one.verdict in ("better", "worse"):
-            low, high = one.ci
-            least = low if one.verdict == "better" else (None if high is None else -high)
-            first, second = (one.a, one.b) if one.verdict == "better" else (one.b, one.a)
-            found.append((first, second, abs(one.estimate), least, one.unit))
-    return found
 
 
 def _groups(arena: Arena) -> list[str]:
@@ -384,7 +332,3 @@ def _days(arena: Arena, name: str) -> list[tuple[str, int]]:
         if name in (a, b):
             counts[at[:10]] = counts.get(at[:10], 0) + 1
     return sorted(counts.items())[-30:]
-
-
-def _files(release: Release) -> list[str]:
-    return sorted(file.name for file in release.directory.iterdir() if file.is_file() and not file.name.startswith("."))

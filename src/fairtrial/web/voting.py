@@ -16,7 +16,7 @@ from fairtrial.arena.ballots import Ballot
 from fairtrial.arena.live import PANES, LiveBattle
 from fairtrial.arena.raters import Rater
 from fairtrial.arena.refusals import Refused
-from fairtrial.web.failures import sentence, status_of
+from fairtrial.web.failures import NOT_RECORDED, sentence, status_of
 from fairtrial.web.pages import THEMES, page
 from fairtrial.web.words import LANGUAGES, Words, words_of
 
@@ -225,6 +225,7 @@ def _battle(request: Request, battle: str, *, refused: Refused | None = None) ->
     running = live is not None and live.phase == "answering"
     failed = live.phase == "failed" if live else not turns or ballot.state != "open"
     failure = (live.failure if live else ballot.failure) or ("stopped" if failed else "")
+    unwritten = failure == NOT_RECORDED
     limits = arena.settings.limits
     context: dict[str, Any] = {
         "battle": battle,
@@ -232,13 +233,14 @@ def _battle(request: Request, battle: str, *, refused: Refused | None = None) ->
         "asked": live.asked[-1] if live and running else "",
         "votable": bool(live.votable) if live else bool(turns),
         "failed": failed,
-        "failure": t("refused.no_answer") if failure else "",
+        "failure": t("error.not_now") if unwritten else t("refused.no_answer") if failure else "",
         "again": (live.asked if live else said.prompts or ("",))[-1],
         "error": sentence(refused, t) if refused else "",
         "more": live is not None and not running and not failed and len(turns) < limits.turns,
         "reasons": moderation.REASONS,
     }
-    return page(request, "battle", status=status_of(refused) if refused else 200, place="battle", **context)
+    status = status_of(refused) if refused else 503 if unwritten else 200
+    return page(request, "battle", status=status, place="battle", **context)
 
 
 def _reveal(request: Request, arena: Arena, t: Words, ballot: Ballot) -> HTMLResponse:
