@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from fairtrial.arena.boards import View
 from fairtrial.arena.refusals import Refused
-from fairtrial.core import to_json
+from fairtrial.core import Interrupted, to_json
 from fairtrial.store import Store, history
 from fairtrial.store.arena_tables import ballots, log_bodies
 from fairtrial.store.tables import responses, votes
