@@ -25,6 +25,8 @@ BOARDS = {
     ),
     "a judge": lambda: rank(battles(*MANY), evidence="judge"),
     "few raters": lambda: rank(battles(*MANY * 3, rater="xyz" * 4, question_id=range(12))),
+    "one rater": lambda: rank(battles(*MANY * 3, rater="x" * 11 + "y", question_id=range(12))),
+    "mostly no rater": lambda: rank(battles(*MANY * 3, rater=[""] * 11 + ["y"], question_id=range(12))),
     "names alike": lambda: rank(battles(*MANY, ("A ", "a", A))),
     "nothing in a part": lambda: rank_by(battles(*MANY, ("a", "b", "tie (bothbad)"), lang="eeeek"), "lang")[2],
     "all wrong": lambda: score_board(["a", "b"], [[0, 0]] * 4),
