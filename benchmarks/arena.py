@@ -367,6 +367,7 @@ def main() -> None:
     parser.add_argument("--votes", type=int, default=100_000)
     parser.add_argument("--postgres")
     parser.add_argument("--dir", type=Path, help="where the lab is made; its disk is what is measured")
+    parser.add_argument("--note", default="", help="what to say of the run in its name, as of another machine")
     parser.add_argument("--dry", action="store_true", help="print, do not keep")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.dir) as root:
@@ -374,7 +375,7 @@ def main() -> None:
     print(json.dumps(found, indent=1))
     if not args.dry:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        kept[f"{args.what}, {found['database']}"] = found
+        kept[", ".join(filter(None, (args.what, found["database"], args.note)))] = found
         RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 

@@ -149,8 +149,7 @@ async def test_the_arena_audits_what_its_voters_saw(open_arena, sim):
         battle = await lab.begin(rater, f"Question {k}, please?")
         await battle.settled()
         await lab.vote(rater, battle.ballot.id, "skip" if k % 5 == 0 else 1)
-    with lab.store.reading() as connection:
-        seen = gather(connection, lab.blinding)
+    seen = gather(lab.store, lab.blinding)
     assert len(seen) == 24
     assert {text for one in seen for text in (one.text_a, one.text_b)} == {"I am ▒▒▒▒, and this is all."}
     assert {name for one in seen for name in (one.a, one.b)} == set(lab.registry.entrants)
@@ -177,4 +176,25 @@ def test_an_audit_is_made_anew_when_there_is_more_to_see(store):
     made.wait()
     assert made.look(106) == first
     made.close()
+    made.close()
+
+
+def test_an_audit_that_fails_is_for_the_log_and_is_tried_again(store, caplog):
+    moment, given = [0.0], [0, 1]
+
+    def blinding():
+        assert given.pop(0), "a defect"
+        return Blinding()
+
+    made = Auditor(store, blinding, clock=lambda: moment[0])
+    assert made.look(10) is None
+    with pytest.raises(AssertionError, match="a defect"):
+        made.wait()
+    assert made.look(10) is None
+    assert made._running is None  # not at once
+    assert "the audit of blindness could not be made" in caplog.text
+    moment[0] += 6
+    assert made.look(10) is None
+    made.wait()
+    assert made.look(10) == TooFew(contestants=0, prompts=0)
     made.close()

@@ -4,6 +4,7 @@ Names are masked, but habits remain: length, lists, favourite words. Whoever can
 of them on purpose; Huang et al. (2025, arXiv:2501.07493) did so with bags of words. Read `audit` first.
 """
 
+import logging
 import re
 import threading
 import time
@@ -17,7 +18,6 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
 
 from fairtrial.arena.ballots import Ballot, as_ballot
 from fairtrial.arena.blinding import Blinding
@@ -28,6 +28,8 @@ from fairtrial.stats import BoolArray, FloatArray, IntArray, Proportion, proport
 from fairtrial.stats.softmax import hashed, log_chances, softmax_regression
 from fairtrial.store import Store
 from fairtrial.store.arena_tables import ballots
+
+_log = logging.getLogger("fairtrial.arena")
 
 BATTLES = 1000
 """The newest battles that an audit looks at."""
@@ -157,7 +159,7 @@ def audit(battles: Sequence[Answers], *, go_on: Callable[[], bool] = lambda: Tru
     )
 
 
-def gather(connection: Connection, blinding: Blinding, *, go_on: Callable[[], bool] = lambda: True) -> list[Answers]:
+def gather(store: Store, blinding: Blinding, *, go_on: Callable[[], bool] = lambda: True) -> list[Answers]:
     """The newest battles that were voted on or skipped, as their voters saw them; tasks and probes are left out.
 
     Raises:
@@ -169,8 +171,10 @@ def gather(connection: Connection, blinding: Blinding, *, go_on: Callable[[], bo
         .order_by(ballots.c.opened.desc())
         .limit(BATTLES)
     )
+    with store.reading() as connection:  # masking takes seconds, for which no snapshot is held
+        rows = connection.execute(query).all()
     found = []
-    for row in connection.execute(query).all():
+    for row in rows:
         _check(go_on)
         ballot = as_ballot(row)
         if ballot.said.a and ballot.said.b:
@@ -204,11 +208,14 @@ class Auditor:
         there are too few votes for one, every few seconds.
         """
         if self._running is not None and self._running.done():
-            self._found, self._running = self._running.result(), None
-        due = votes > self._votes * 1.05 and self._clock() - self._began > (
-            600 if isinstance(self._found, Audit) else 5
-        )
-        if self._running is None and (self._found is None or due):
+            ended, self._running = self._running, None
+            if (error := ended.exception()) is None:
+                self._found = ended.result()
+            else:  # the page stands without it, and the next one is tried after a while
+                _log.error("the audit of blindness could not be made", exc_info=error)
+        pause = _PAUSE if isinstance(self._found, Audit) else _SHORT_PAUSE
+        due = self._found is None or votes > self._votes * 1.05
+        if self._running is None and due and self._clock() - self._began > pause:
             self._votes, self._began = votes, self._clock()
             self._running = self._thread.submit(self._made)
         return self._found
@@ -225,9 +232,7 @@ class Auditor:
 
     def _made(self) -> Audit | TooFew:
         go_on = lambda: not self._stop.is_set()  # noqa: E731
-        with self._store.reading() as connection:
-            battles = gather(connection, self._blinding(), go_on=go_on)
-        return audit(battles, go_on=go_on)
+        return audit(gather(self._store, self._blinding(), go_on=go_on), go_on=go_on)
 
 
 def _as_seen(ballot: Ballot, blinding: Blinding) -> Answers:
