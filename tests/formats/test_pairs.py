@@ -250,7 +250,7 @@ def test_a_label_beside_chosen_is_refused(tmp_path: Path):
         ("k.csv", "prompt,response_a,response_b\n질문,하나,둘\n".encode("cp949"), "CP949"),
         ("n.jsonl", b'{"prompt": "q\0"}\n', "NUL"),
         ("x.xlsx", b"PK\x03\x04", "cannot be read"),
-        ("g.jsonl.gz", gzip.compress(json.dumps(PLAIN).encode())[:-12], "cut off"),
+        ("g.jsonl.gz", gzip.compress(json.dumps(PLAIN).encode(), mtime=0)[:-12], "cut off"),
         ("z.jsonl.gz", gzip.compress(b" " * 2**23, mtime=0), "not credible"),
         ("h.csv", b"prompt,response_a,response_b\nq," + b"x" * (4 * 2**20 + 1) + b",b\n", "longer than 4 MiB"),
         ("c.csv", b"prompt,response_a,response_b\nq,a\n", "2 cells where the header has 3"),
