@@ -1,6 +1,7 @@
 """Serving an arena over HTTP until it is stopped. Read `serve` first."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -30,10 +31,12 @@ def serve(lab: Lab, *, host: str, port: int, hosts: Sequence[str] = (), ready: C
     """
     # The writer gives up Python's lock at every statement; a busy loop would keep it from it for 5 ms each time.
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(*_GARBAGE)
     uvloop.run(_serve(lab, host, port, hosts, ready))
 
 
 _SWITCH_S = 0.0005
+_GARBAGE = (50_000, 20, 50)
 
 
 async def _serve(lab: Lab, host: str, port: int, hosts: Sequence[str], ready: Callable[[Opened, str], None]) -> None:
@@ -54,6 +57,8 @@ async def _serve(lab: Lab, host: str, port: int, hosts: Sequence[str], ready: Ca
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
         listener = _listener(config, host, port)
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        gc.collect()
+        gc.freeze()  # what was made to start stays: looking through it again made voters wait
         ready(opened, address)
         await server.serve(sockets=[listener])
 
