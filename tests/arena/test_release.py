@@ -15,7 +15,7 @@ from release_lab import VotingLab
 
 from fairtrial.arena import ballots as arena_ballots
 from fairtrial.arena.ballots import Said
-from fairtrial.arena.releases import latest, listing, publish, release, verify_release, withhold_due, withholding
+from fairtrial.arena.releases import latest, listed, publish, release, verify_release, withhold_due, withholding
 from fairtrial.arena.releases.files import jsonl_rows, parquet_rows
 from fairtrial.arena.releases.rows import COLUMNS, leaf_of
 from fairtrial.core import FairtrialError
@@ -240,10 +240,10 @@ def test_few_raters_tell_nothing(lab: VotingLab):
 
 def test_the_latest_of_several(lab: VotingLab):
     assert latest(lab.reports) is None
-    assert listing(lab.reports) == []
+    assert listed(lab.reports) == ([], [])
     lab.vote(3)
     first, second = lab.release(), lab.release()
-    assert {one.id for one in listing(lab.reports)} == {first.id, second.id}
+    assert {one.id for one in listed(lab.reports)[0]} == {first.id, second.id}
     assert latest(lab.reports).manifest["task"] is None
     assert latest(lab.reports, task="t") is None
     assert lab.lab.reports() == []
@@ -299,7 +299,7 @@ def test_a_crash_before_the_log_tells_leaves_nothing_and_after_it_everything(lab
         broken.setattr(release, "_record", lambda *_: (_ for _ in ()).throw(FairtrialError("no")))
         with pytest.raises(FairtrialError, match="no"):
             lab.release()
-    assert listing(lab.reports) == []
+    assert listed(lab.reports) == ([], [])
     withhold_due(lab.store, lab.reports)
     assert [path.name for path in lab.reports.iterdir()] == [".releases.lock"]
     settle, calls = withholding.settle, []
@@ -314,9 +314,9 @@ def test_a_crash_before_the_log_tells_leaves_nothing_and_after_it_everything(lab
         broken.setattr(withholding, "settle", second_time_lost)
         with pytest.raises(FairtrialError, match="power"):
             lab.release()
-    assert listing(lab.reports) == []
+    assert listed(lab.reports) == ([], [])
     withhold_due(lab.store, lab.reports)
-    (made,) = listing(lab.reports)
+    ((made,), _) = listed(lab.reports)
     assert verify_release(made.directory, [lab.lab.public_key]).word == "TRUSTED"
 
 

@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent)]
 from release_lab import VotingLab
 
 from fairtrial.arena import ballots
-from fairtrial.arena.releases import listing, verify_release, withhold, withhold_due, withholding
+from fairtrial.arena.releases import listed, verify_release, withhold, withhold_due, withholding
 from fairtrial.arena.releases.files import jsonl_rows, parquet_rows, withheld_in, write_parquet
 from fairtrial.core import BadInput, FairtrialError
 from fairtrial.provenance import SigningKey, statement_type, verify
@@ -307,7 +307,7 @@ class TestWithdrawals:
         shutil.rmtree(made.directory)
         lab.store.transact(lambda c: ballots.erase(c, cast[0], state="withdrawn", by="rater")).result()
         assert withhold_due(lab.store, lab.reports) == 0
-        assert listing(lab.reports) == []
+        assert listed(lab.reports) == ([], [])
 
     def test_one_at_a_time(self, lab: VotingLab):
         import fcntl

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from fairtrial.arena.items import Item
 from fairtrial.lab import Lab
 from fairtrial.lab.serving import Opened, open_arena
 from fairtrial.web.app import create
+
+sys.path[:0] = [str(Path(__file__).parent)]
 
 _LIMITS = {"battles_per_minute": 1000, "requests_per_second": 10_000}
 
@@ -178,7 +181,7 @@ class Visitor:
         headers = {"Cookie": f"rater={self.rater}"} | more.pop("headers", {})
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False} | more
         async with self.site.client.request(method, self.site.address + path, **options) as answer:
-            return answer.status, await answer.text(), dict(answer.headers)
+            return answer.status, await answer.text(errors="replace"), dict(answer.headers)
 
     async def battle(self, prompt: str = "What is 2 + 2?", *, finish: bool = True) -> str:
         """The path of a new battle."""

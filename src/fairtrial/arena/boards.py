@@ -83,7 +83,7 @@ class Boards:
         self._votes, self._profiles, self._weigh = votes, profiles, weigh
         self._refresh, self._clock = refresh, clock
         self._lock = threading.Lock()
-        self._seen: dict[View | None, _Look] = {}
+        self._seen: dict[View | str, _Look] = {}
         self._changes = 0
         self._live = self._start()
 
@@ -131,9 +131,28 @@ class Boards:
 
     def weights(self) -> Weights:
         """Weight and reason of each vote of the arena, as of the last look."""
-        found = self._look(None, lambda: self._weigh(self.selected(View())))
+        found = self._look("weights", lambda: self._weigh(self.selected(View())))
         assert isinstance(found, tuple)
         return found
+
+    def compared(self) -> tuple[Board | None, Board | None]:
+        """The arena's board with weights, and counted in full; None where there is none.
+
+        Of the same votes and at one look, so that what differs is due to the weights alone.
+        """
+
+        def compute() -> tuple[Board | None, Board | None]:
+            chosen = self.selected(View())
+            return self._tried(chosen, View(flagged=False)), self._tried(chosen, View())
+
+        weighted, in_full = self._look("compared", compute)
+        return weighted, in_full
+
+    def _tried(self, chosen: dict[str, list[Any]], view: View) -> Board | None:
+        try:
+            return self._ranked(chosen, view)
+        except (NoConclusion, BadInput):
+            return None
 
     def values(self, column: str) -> dict[str, int]:
         """The values of a column, with the number of votes of each, most first."""
@@ -142,7 +161,7 @@ class Boards:
             counts[value] = counts.get(value, 0) + 1
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
-    def _look(self, key: View | None, compute: Callable[[], Board | NoConclusion | Weights]) -> Any:
+    def _look(self, key: View | str, compute: Callable[[], Any]) -> Any:
         """What was computed last, or anew when votes have come since and a tenth of the time at most goes into it."""
         now, seen = self._clock(), self._seen.get(key)
         if seen is not None and (seen.changes == self._changes or now < seen.again):
@@ -166,12 +185,11 @@ class Boards:
             if view.plain:
                 with self._lock:
                     return self._live.board()
-            return self._ranked(view)
+            return self._ranked(self.selected(view), view)
         except NoConclusion as nothing:
             return nothing
 
-    def _ranked(self, view: View) -> Board:
-        chosen = self.selected(view)
+    def _ranked(self, chosen: dict[str, list[Any]], view: View) -> Board:
         left_out: dict[str, int] = {}
         if not view.flagged:
             weights, reasons = self._weigh(chosen)

@@ -22,10 +22,9 @@ from fairtrial.arena.disparities import disparities
 from fairtrial.arena.integrity import Rules
 from fairtrial.arena.picture import picture
 from fairtrial.arena.registry import Entrant
-from fairtrial.arena.releases import Release, listed
+from fairtrial.arena.releases import latest
 from fairtrial.core import BadInput, Board, NoConclusion
 from fairtrial.lab.lab import Lab, load_report
-from fairtrial.ranking import rank
 from fairtrial.reports import typeset
 from fairtrial.reports.findings import keyed_boards
 from fairtrial.reports.refusals import in_words
@@ -72,7 +71,7 @@ async def board(
     links = (
         {} if evidence else {entrant.contestant.name: _short(entrant) for entrant in arena.registry.entrants.values()}
     )
-    flagged_said, second = ("", {}) if evidence or not found or not view.plain else await _flagged(request, arena, t)
+    flagged_said, second = ("", {}) if evidence or not found or not view.plain else await _flagged(arena, t)
     return page(
         request,
         "board",
@@ -88,7 +87,7 @@ async def board(
         if evidence and found
         else {one.contestant.name for one in arena.registry.entrants.values() if one.contestant.model.simulated},
         switches=_switches(arena, view, groups, t, evidence, list(reported)),
-        look=await run_in_threadpool(_latest, arena),
+        look=await run_in_threadpool(latest, arena.reports) if arena.reports else None,
         flagged=flagged_said,
         beside=second,
         beside_title=t("board.beside.weighted"),
@@ -180,7 +179,7 @@ async def _shown(arena: Arena, view: View, t: Words) -> tuple[Board | None, str,
         return None, t("board.refused" if view.flagged else "board.refused_weighted"), error.message
 
 
-async def _flagged(request: Request, arena: Arena, t: Words) -> tuple[str, dict[str, Beside]]:
+async def _flagged(arena: Arena, t: Words) -> tuple[str, dict[str, Beside]]:
     """How many votes count less, and the board with their weights; nothing where every vote counts in full.
 
     The live board's places hold at every look and are wider for it. So the weighted board, which holds for one look, is
@@ -192,18 +191,7 @@ async def _flagged(request: Request, arena: Arena, t: Words) -> tuple[str, dict[
         counts = Counter(reason for weight, reason in zip(weights, reasons, strict=True) if weight < 1)
         if not counts:
             return {}, 0, None, None
-        try:
-            weighted = arena.boards.view(View(flagged=False))
-        except (NoConclusion, BadInput):
-            return counts, len(weights), None, None
-        seen: tuple[Board, Board | None] | None = getattr(request.app.state, "counted", None)
-        if seen is None or seen[0] is not weighted:  # made anew as seldom as the weighted board is
-            try:
-                counted = rank(arena.boards.selected(View()), evidence="human", view=View().labels())
-            except (NoConclusion, BadInput):
-                counted = None
-            request.app.state.counted = seen = (weighted, counted)
-        return counts, len(weights), *seen
+        return counts, len(weights), *arena.boards.compared()
 
     counts, votes, weighted, counted = await run_in_threadpool(compute)
     if not counts:
@@ -215,12 +203,6 @@ async def _flagged(request: Request, arena: Arena, t: Words) -> tuple[str, dict[
         reasons=by_reason(counts, t),
     )
     return said if weighted else f"{said} {t('board.refused_weighted')}", beside(weighted, counted)
-
-
-def _latest(arena: Arena) -> Release | None:
-    """The latest look of the arena itself, not of a rating task."""
-    found, _ = listed(arena.reports) if arena.reports else ([], [])
-    return next((one for one in found if one.manifest["task"] is None), None)
 
 
 def _reported(lab: Lab, *, public: bool) -> tuple[str, dict[str, Board]]:

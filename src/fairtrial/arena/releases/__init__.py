@@ -4,8 +4,8 @@ Read `release.py` first (`publish`), then `rows.py` (what a row says), `screenin
 queue), `withholding.py` (votes taken back later), `verification.py` and `looks.py` (what a release's boards say).
 """
 
-from fairtrial.arena.releases.looks import BOARDS, Look, Place, listed, place, read_look, statement_digest
-from fairtrial.arena.releases.release import RELEASE, Release, latest, listing, publish, read_release
+from fairtrial.arena.releases.looks import BOARDS, Look, Place, place, read_look, statement_digest
+from fairtrial.arena.releases.release import RELEASE, Release, latest, listed, publish, read_release
 from fairtrial.arena.releases.screening import Decision, Item, decide, decided, pending
 from fairtrial.arena.releases.verification import verify_release
 from fairtrial.arena.releases.withholding import withhold, withhold_due
@@ -22,7 +22,6 @@ __all__ = [
     "decided",
     "latest",
     "listed",
-    "listing",
     "pending",
     "place",
     "publish",

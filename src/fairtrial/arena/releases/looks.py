@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from fairtrial.arena.releases.release import MANIFEST, Release, read_release
+from fairtrial.arena.releases.release import Release, read_release
 from fairtrial.arena.releases.rows import VOTES_PARQUET
 from fairtrial.arena.releases.verification import verify_release
-from fairtrial.core import BadInput, Board, FairtrialError, from_json
+from fairtrial.core import Board, FairtrialError, from_json
 from fairtrial.provenance import STATEMENT_NAME, PublicKey, Verdict
 from fairtrial.ranking import as_battles
 from fairtrial.stats import A_WINS, B_WINS
@@ -47,27 +47,6 @@ class Place:
     """Looks of the log that are not here any more. They count: a look cannot be unmade by moving it away."""
     statement: str
     """SHA-256 of the statement that was signed then."""
-
-
-def listed(reports: Path) -> tuple[list[Release], list[str]]:
-    """The releases that can be read, latest first, and the names of those that cannot.
-
-    As `listing`, for pages that must stand when one release is damaged.
-    """
-    found, damaged = [], []
-    for path in reports.glob(f"release-*/{MANIFEST}"):
-        try:
-            one = read_release(path.parent)
-            order = (str(one.manifest["created"]), one.manifest["log"]["size"], one.id)
-            said = one.manifest["rows"], one.manifest["raters"], one.manifest["boards"], one.manifest["task"]
-        except (BadInput, KeyError, TypeError):
-            damaged.append(path.parent.name)
-        else:
-            if said and one.id == path.parent.name and isinstance(order[1], int):
-                found.append((order, one))
-            else:
-                damaged.append(path.parent.name)
-    return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)], sorted(damaged)
 
 
 def read_look(directory: Path, trusted: Collection[PublicKey | str]) -> Look:

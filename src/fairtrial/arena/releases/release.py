@@ -109,15 +109,27 @@ def publish(
     return read_release(reports / done.name)
 
 
-def listing(reports: Path) -> list[Release]:
-    """The lab's releases, latest first."""
-    found = [read_release(path.parent) for path in reports.glob(f"release-*/{MANIFEST}")]
-    return sorted(found, key=lambda one: (one.manifest["created"], one.id), reverse=True)
+def listed(reports: Path) -> tuple[list[Release], list[str]]:
+    """The lab's releases that can be read, latest first, and the names of those that cannot."""
+    found, damaged = [], []
+    for path in reports.glob(f"release-*/{MANIFEST}"):
+        try:
+            one = read_release(path.parent)
+            order = (str(one.manifest["created"]), one.manifest["log"]["size"], one.id)
+            said = one.manifest["rows"], one.manifest["raters"], one.manifest["boards"], one.manifest["task"]
+        except (BadInput, KeyError, TypeError):
+            damaged.append(path.parent.name)
+        else:
+            if said and one.id == path.parent.name and isinstance(order[1], int):
+                found.append((order, one))
+            else:
+                damaged.append(path.parent.name)
+    return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)], sorted(damaged)
 
 
 def latest(reports: Path, *, task: str | None = None) -> Release | None:
     """The latest release of the arena, or of a rating task; None where there is none yet."""
-    return next((one for one in listing(reports) if one.manifest["task"] == task), None)
+    return next((one for one in listed(reports)[0] if one.manifest["task"] == task), None)
 
 
 def read_release(directory: Path) -> Release:
