@@ -86,6 +86,14 @@ def test_values_are_those_of_the_definition(name, d, sizes):
         assert value(model, d, outcome, phi) == pytest.approx(exact(model, d, outcome, phi), rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.parametrize("log_nu", [300.0, 500.0, 700.0, 2000.0])
+@pytest.mark.parametrize("d", [0.0, 3.0, -40.0])
+def test_hardly_anything_but_ties_stays_finite(d, log_nu):
+    at = Davidson().at(np.array([d]), np.array([1]), np.array([log_nu]))
+    assert np.isfinite([at.value(), at.slope(), at.curve(), *at.own_slope(), *at.cross()]).all()
+    assert at.curve()[0] == pytest.approx(np.cosh(d / 2) / 2 * np.exp(-min(log_nu, 700.0)), rel=1e-9)
+
+
 @NAMED
 @pytest.mark.parametrize("d", [-700.0, -40.0, 40.0, 700.0])
 def test_extremes_stay_finite_and_exact(name, d):

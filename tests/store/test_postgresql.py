@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fairtrial.core import BadInput, FairtrialError, Interrupted
 from fairtrial.store import Reader, Store, history
+from fairtrial.store._errors import translated
 from fairtrial.store.postgresql import PostgreSQL
 
 
@@ -44,6 +45,22 @@ def test_a_database_that_is_not_there(postgres):
     for _ in range(10):  # a server that refuses may close before its reason is read
         with pytest.raises(BadInput, match="no such database"):
             Store.open(replace(postgres.admin, database="never_made"))
+
+
+def test_what_the_server_said_is_told_though_the_driver_failed_to_say_goodbye():
+    from pg8000.exceptions import DatabaseError, InterfaceError
+
+    def refused():
+        try:
+            raise DatabaseError({"C": "3D000", "M": "database does not exist"})
+        except DatabaseError:
+            try:
+                raise BrokenPipeError(32, "Broken pipe")
+            except OSError as error:
+                raise InterfaceError("network error") from error
+
+    with pytest.raises(BadInput, match="no such database"), translated("here"):
+        refused()
 
 
 def test_a_server_that_does_not_answer():

@@ -209,7 +209,8 @@ class _DavidsonAt:
         self.tie = tied / total
         lead = (1.0 - root) / total
         self.lead = np.copysign(lead, d)  # P(A) - P(B)
-        self.bend = ((1.0 + root) * tied + 4.0 * root) / (4.0 * total * total)  # exact however large d
+        # Exact however large d, and no square of a total that may be as large as nu.
+        self.bend = ((1.0 + root) * self.tie + 4.0 * root / total) / (4.0 * total)
 
     def value(self) -> FloatArray:
         # With d >= 0: log-weights 0, log nu - d/2, -d; so B's win costs 2 halves and a tie one.

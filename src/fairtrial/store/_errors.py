@@ -112,9 +112,18 @@ _STATES: dict[str, tuple[type[FairtrialError], str, str]] = {
 }
 
 
+def _told(error: BaseException | None) -> dict[str, str] | None:
+    """What the server said; the driver may hide it behind its own failure to say goodbye to a server that hung up."""
+    while error is not None:
+        if error.args and isinstance(error.args[0], dict):
+            return dict(error.args[0])
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _from_postgresql(error: BaseException, place: object) -> FairtrialError:
     where = str(place)
-    told = error.args[0] if error.args and isinstance(error.args[0], dict) else None
+    told = _told(error)
     if told is None and any(words in str(error) for words in ("network error", "connection is closed")):
         return ConnectionLost("the connection to the database server was lost.", where=where, next_step=_AGAIN)
     if told is None:
