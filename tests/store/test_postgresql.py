@@ -50,17 +50,11 @@ def test_a_database_that_is_not_there(postgres):
 def test_what_the_server_said_is_told_though_the_driver_failed_to_say_goodbye():
     from pg8000.exceptions import DatabaseError, InterfaceError
 
-    def refused():
-        try:
-            raise DatabaseError({"C": "3D000", "M": "database does not exist"})
-        except DatabaseError:
-            try:
-                raise BrokenPipeError(32, "Broken pipe")
-            except OSError as error:
-                raise InterfaceError("network error") from error
-
+    lost = InterfaceError("network error")
+    lost.__cause__ = BrokenPipeError(32, "Broken pipe")
+    lost.__cause__.__context__ = DatabaseError({"C": "3D000", "M": "database does not exist"})
     with pytest.raises(BadInput, match="no such database"), translated("here"):
-        refused()
+        raise lost
 
 
 def test_a_server_that_does_not_answer():
