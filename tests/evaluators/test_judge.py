@@ -5,7 +5,7 @@ import math
 import pytest
 
 from fairtrial.core import Completion, TokenChance
-from fairtrial.evaluators.judge import read_probabilities, read_verdict
+from fairtrial.evaluators.readings import read_probabilities, read_verdict
 
 
 def chances(**tokens: float) -> Completion:

@@ -20,7 +20,7 @@ from fairtrial.core import (
     Response,
     Sampling,
 )
-from fairtrial.evaluators import Judge, Scorer
+from fairtrial.evaluators import Judge, Scorer, reader_of
 from fairtrial.models import Gate, Model
 from fairtrial.models.sim import SimulatedProvider, difficulty
 
@@ -229,7 +229,7 @@ async def test_pieces_are_handed_over_as_they_come():
 async def judged(judge_name, read, prompts, **settings):
     """Votes of a simulated judge, through the real judge, on a right and a wrong answer; A is right on even places."""
     provider = sim(judge_name, prompts, **settings)
-    judge = Judge(Model(provider, Gate(Forgetful())), name="j", read=read)
+    judge = Judge(reader_of(Model(provider, Gate(Forgetful())), name="j", read=read))
     votes = []
     for i, prompt in enumerate(prompts):
         right = Response(prompt=prompt.id, contestant="r", turns=(f"Answer: {prompt.reference}",))
@@ -264,7 +264,7 @@ async def test_the_judge_that_always_picks_the_first_answer():
 
 async def test_a_judge_with_a_liking_for_length():
     provider = sim("judge-0.5", length_preference=1.0)
-    judge = Judge(Model(provider, Gate(Forgetful())), name="j")
+    judge = Judge(reader_of(Model(provider, Gate(Forgetful())), name="j"))
     prompt = Prompt(key="p", turns=("Write about rain.",))
     short = Response(prompt=prompt.id, contestant="s", turns=("Rain falls.",))
     long = Response(prompt=prompt.id, contestant="l", turns=("Rain falls. " * 10,))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fairtrial.cli.judging import judge_app
 from fairtrial.cli.models import models_app
 from fairtrial.cli.output import as_json, console, save_picture, show_report, table
 from fairtrial.core.errors import NoConclusion
@@ -21,6 +22,7 @@ app = typer.Typer(
     epilog="Add --debug to any command for a full traceback.",
 )
 app.add_typer(models_app, name="models")
+app.add_typer(judge_app, name="judge")
 log_app = typer.Typer(help="The lab's append-only log of votes and events.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 

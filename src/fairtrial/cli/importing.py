@@ -34,7 +34,7 @@ def import_pairs(
     from fairtrial.formats.pairs import read_pairs
 
     desk = Lab.open(lab)
-    items, probes = from_pairs(read_pairs(pairs, fields=_field_map(fields)))
+    items, probes = from_pairs(read_pairs(pairs, fields=field_map(fields)))
     plan = tasks.TaskPlan(
         name=name,
         question=question,
@@ -65,7 +65,12 @@ def import_pairs(
     say("More invitations, progress and agreement: fairtrial serve, then the admin page.")
 
 
-def _field_map(fields: Sequence[str]) -> dict[str, str]:
+def field_map(fields: Sequence[str]) -> dict[str, str]:
+    """``OURS=THEIRS`` options as a field map.
+
+    Raises:
+        BadInput: One that names no column, or a field named twice.
+    """
     found: dict[str, str] = {}
     for one in fields:
         ours, equals, theirs = one.partition("=")

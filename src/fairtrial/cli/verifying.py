@@ -7,7 +7,7 @@ from rich.text import Text
 from fairtrial.cli.output import as_json, console, shown
 from fairtrial.core import BadInput, FairtrialError
 from fairtrial.lab import Lab
-from fairtrial.provenance import PublicKey, Verdict, statement_type, verify
+from fairtrial.provenance import CARD, PublicKey, Verdict, statement_type, verify
 
 
 def verify_path(path: Path, trust: list[Path], lab: Path, *, json: bool) -> int:
@@ -42,6 +42,8 @@ def _verdict(path: Path, trusted: list[PublicKey]) -> Verdict:
         from fairtrial.arena.releases import verify_release  # only here: reports need no arena
 
         return verify_release(path, trusted)
+    if statement_type(path) == CARD:
+        return verify(path, trusted=trusted, predicate_type=CARD)
     return verify(path, trusted=trusted)
 
 

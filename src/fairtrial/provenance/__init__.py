@@ -5,10 +5,11 @@ Read `verify.py` first (`sign_directory` and `verify`), then `dsse.py` and `stat
 """
 
 from fairtrial.provenance.keys import PublicKey, SigningKey, fingerprint_of, public_path
-from fairtrial.provenance.statements import EVALUATION, Statement
+from fairtrial.provenance.statements import CARD, EVALUATION, Statement
 from fairtrial.provenance.verify import STATEMENT_NAME, Verdict, sign_directory, statement_type, verify
 
 __all__ = [
+    "CARD",
     "EVALUATION",
     "STATEMENT_NAME",
     "PublicKey",

@@ -14,6 +14,8 @@ from fairtrial.provenance._strict_json import Malformed, fields, parse
 STATEMENT = "https://in-toto.io/Statement/v1"
 EVALUATION = "urn:fairtrial:evaluation:v0.1"
 """Predicate type of a signed evaluation report."""
+CARD = "urn:fairtrial:judge-card:v0.1"
+"""Predicate type of the signed cards of judges on one set of pairs."""
 
 _MOST_SUBJECTS = 100_000
 _MOST_NAME = 1000

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fairtrial.contestants import Ask, answer
 from fairtrial.core import Battle, Contestant, Provider, Response, digest
-from fairtrial.evaluators import Judge, Scorer
+from fairtrial.evaluators import Judge, Scorer, reader_of
 from fairtrial.models import Budget, Gate
 from fairtrial.runs.entrants import Entrants, open_entrants
 from fairtrial.runs.lanes import Outcome, Watch, lanes_of, work
@@ -51,7 +51,7 @@ async def run_trial(
     stop = stop or asyncio.Event()
     async with open_entrants(trial, plan.prompts, gate, progress) as entrants:
         judges = [
-            (entry, Judge(model, name=entry.name or entry.model, read=entry.read, trial_seed=trial.seed))
+            (entry, Judge(reader_of(model, name=entry.name or entry.model, read=entry.read, seed=trial.seed)))
             for entry, model in entrants.judges
         ]
         ids = [[c.id for c in entrants.contestants], [judge.id for _, judge in judges]]
@@ -221,7 +221,7 @@ async def _judging(
         store.put_vote(keys[position - base], vote)
         store.mark(outcome.trial_id, position, "done")
 
-    lanes = lanes_of(pending, lambda position: bouts[position - base][0].model.provider, plan.trial.workers)
+    lanes = lanes_of(pending, lambda position: bouts[position - base][0].providers[0], plan.trial.workers)
     await work(lanes, do, store, outcome, watch, stop)
 
 

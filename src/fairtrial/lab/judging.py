@@ -1,0 +1,230 @@
+"""Judges on trial on a set of pairs; their cards are written and signed. Read `evaluate` first."""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import fairtrial
+from fairtrial.core import BadInput, Completion, Provider, Request, canonical_json, digest, nearest, to_json
+from fairtrial.core.canonical import to_plain
+from fairtrial.evaluators import HEURISTICS, Heuristic, Judge, Panel, reader_of
+from fairtrial.evaluators.card import Item, JudgeCard
+from fairtrial.evaluators.examining import Evaluator, Examined, examine, items_of
+from fairtrial.evaluators.judge_models import GREEDY, Read
+from fairtrial.evaluators.panels import Rule
+from fairtrial.formats.pairs import Pair
+from fairtrial.lab.lab import Lab
+from fairtrial.models import Budget, Gate, Model, open_provider
+from fairtrial.provenance import CARD, SigningKey, sign_directory
+from fairtrial.runs import Progress, Silent
+from fairtrial.runs.progress import Tick
+from fairtrial.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePlan:
+    """One judge as asked for: a rule (``heuristic/longer``) or a model and how it is read."""
+
+    model: str
+    name: str = ""
+    read: Read = "auto"
+    repeats: int = 1
+    temperature: float = 0.0
+    top_p: float | None = None
+    max_tokens: int = 256
+    price: tuple[float, float] = (0.0, 0.0)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the provider: ``base_url``, ``api_key_env`` …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Cards of judges on one file of pairs."""
+
+    cards: tuple[JudgeCard, ...]
+    directory: Path | None
+    """Where cards and votes lie, signed; None without a lab."""
+    bought: int
+    """Calls bought now."""
+
+
+def evaluate(
+    lab: Lab | None,
+    pairs: Sequence[Pair],
+    judges: Sequence[JudgePlan],
+    *,
+    name: str,
+    panel: Rule | None = None,
+    seed: int = 0,
+    injections: int = 30,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+) -> Judged:
+    """Let every judge vote on every pair in both orders, and write, sign and give back their cards.
+
+    What a model said is recorded as it comes: after an interruption the same call goes on and buys nothing twice.
+
+    Args:
+        lab: Where calls are recorded and cards are kept; None keeps nothing.
+        pairs: With labels, or there is no accuracy to tell of.
+        judges: At least one.
+        name: Of the set of pairs.
+        panel: Put all judges on trial as one, too, by this rule.
+        seed: Of fences, samples, and the pairs that injections are tried on.
+        injections: Pairs with injections, for each judge.
+        budget: Limits on what is bought.
+        progress: Told how it goes.
+
+    Raises:
+        BadInput: No judge, two of one name, or one that cannot be used as asked; nothing was sent.
+        ModelError: A model is down; what it had said is recorded.
+    """
+    if not judges:
+        raise BadInput("no judge is named.", next_step="For example: --judge heuristic/longer")
+    names = [one.name or one.model for one in judges]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice:
+        raise BadInput(f"two judges are named '{twice}'.", next_step="Give each a name of its own.")
+    items = items_of(pairs)
+    progress = progress or Silent()
+    if lab is None:
+        gate = Gate(_Memory(), budget)
+        found = asyncio.run(_examine(judges, items, gate, panel, seed, injections, progress))
+        return Judged(cards=tuple(one.card for one in found), directory=None, bought=gate.bought)
+    with lab.directory.lock(), Store.open(lab.directory.database) as store:
+        gate = Gate(store, budget)
+        try:
+            found = asyncio.run(_examine(judges, items, gate, panel, seed, injections, progress))
+        finally:
+            store.flush()
+    directory = _written(lab, name, items, found, seed=seed, injections=injections)
+    return Judged(cards=tuple(one.card for one in found), directory=directory, bought=gate.bought)
+
+
+async def _examine(
+    plans: Sequence[JudgePlan],
+    items: Sequence[Item],
+    gate: Gate,
+    rule: Rule | None,
+    seed: int,
+    injections: int,
+    progress: Progress,
+) -> list[Examined]:
+    async with _opened(plans, gate, seed, progress) as judges:
+        everyone: list[Evaluator] = [*judges]
+        if rule is not None:
+            everyone.append(Panel(judges, rule=rule))
+        return [
+            await examine(judge, items, injections=injections, seed=seed, told=_told(judge, gate, progress))
+            for judge in everyone
+        ]
+
+
+def _told(judge: Evaluator, gate: Gate, progress: Progress) -> Any:
+    def told(stage: str, done: int, total: int) -> None:
+        spent = gate.budget
+        progress.tick(
+            Tick(
+                stage=judge.name if stage == "pairs" else f"{judge.name}, {stage}",
+                done=done,
+                total=total,
+                failed=0,
+                usd=spent.spent_usd,
+                tokens=spent.spent_tokens,
+                calls=spent.spent_calls,
+            )
+        )
+
+    return told
+
+
+@contextlib.asynccontextmanager
+async def _opened(plans: Sequence[JudgePlan], gate: Gate, seed: int, progress: Progress) -> AsyncIterator[list[Judge]]:
+    """The judges, their models opened once each and closed at the end."""
+    opened: dict[bytes, Provider] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        judges = []
+        for plan in plans:
+            provider_name, _, rest = plan.model.partition("/")
+            if provider_name == "heuristic":
+                if rest not in HEURISTICS:
+                    raise BadInput(f"there is no rule '{plan.model}'.", next_step=nearest(rest, HEURISTICS))
+                judges.append(Judge(Heuristic(rest)))
+                continue
+            settings = {k: v for k, v in plan.settings.items() if v is not None}
+            key = canonical_json([plan.model, settings])
+            if key not in opened:
+                provider = open_provider(plan.model, settings)
+                progress.say(f"Opening {plan.model} …")
+                await provider.open()
+                stack.push_async_callback(provider.close)
+                opened[key] = provider
+            model = Model(opened[key], gate, price=plan.price)
+            sampling = replace(GREEDY, temperature=plan.temperature, top_p=plan.top_p, max_tokens=plan.max_tokens)
+            reader = reader_of(model, name=plan.name or plan.model, read=plan.read, seed=seed, sampling=sampling)
+            judges.append(Judge(reader, repeats=plan.repeats))
+        yield judges
+
+
+class _Memory:
+    """Recorded calls of one command, where there is no lab to keep them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Completion] = {}
+
+    def recall(self, key: str) -> Completion | None:
+        return self._known.get(key)
+
+    def record(self, key: str, _request: Request, completion: Completion) -> None:
+        self._known[key] = completion
+
+
+def _written(
+    lab: Lab, name: str, items: Sequence[Item], found: Sequence[Examined], *, seed: int, injections: int
+) -> Path:
+    """Cards and votes, by pair id and without any text, signed; the same evidence gives the same directory."""
+    about = [[item.battle.id, item.label, item.annotators] for item in items]
+    ids = [one.card.evaluator for one in found]
+    address = digest(["judge cards", about, ids, seed, injections])[7:15]
+    final = lab.directory.reports / f"judges-{_slug(name)}-{address}"
+    fresh = final.with_name(f".{final.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    told = {
+        "pairs": {"name": name, "digest": digest(about), "n": len(items)},
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "software": {"fairtrial": fairtrial.__version__},
+        "seed": seed,
+        "injections": injections,
+    }
+    cards = [to_plain(one.card) for one in found]
+    (fresh / "cards.json").write_bytes(msgspec.json.format(to_json(told | {"judges": cards}), indent=1) + b"\n")
+    with (fresh / "votes.jsonl").open("w", encoding="utf-8") as lines:
+        for one in found:
+            for item, vote in zip(items, one.votes, strict=True):
+                row = {
+                    "id": item.key,
+                    "label": item.label,
+                    "evaluator": vote.evaluator,
+                    "status": vote.status,
+                    "grade": vote.grade,
+                    "detail": vote.detail,
+                }
+                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+    sign_directory(fresh, SigningKey.load(lab.directory.keys / "lab.pem"), told | {"judges": ids}, predicate_type=CARD)
+    shutil.rmtree(final, ignore_errors=True)
+    fresh.rename(final)
+    return final
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name.strip().lower()).strip("-.") or "pairs"
