@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from fairtrial.core import Battle, Prompt, Response, Vote
-from fairtrial.evaluators.card import Item, judge_card
+from fairtrial.evaluators.card import judge_card
+from fairtrial.evaluators.tables import Item
 
 SIDES = ("first", "second", "tie", "invalid")
 

@@ -94,6 +94,13 @@ def test_all_fields(tmp_path: Path):
     assert pair.meta == {"x": [1]}
 
 
+@pytest.mark.parametrize("said", [{"north": "a", "south": None, "이": "TIE"}, '{"north": "a", "이": "tie"}'])
+def test_annotators_may_be_named(tmp_path: Path, said: object):
+    (pair,) = read_pairs(jsonl(tmp_path, PLAIN | {"annotators": said}))
+    assert (pair.annotators, pair.raters) == (("a", "tie"), ("north", "이"))
+    assert read_pairs(jsonl(tmp_path, PLAIN | {"annotators": ["a", "tie"]}))[0].raters == ()
+
+
 def test_chosen_and_rejected_say_who_won(tmp_path: Path):
     (pair,) = read_pairs(jsonl(tmp_path, {"prompt": "q", "chosen": "good", "rejected": "bad"}))
     assert (pair.a, pair.b, pair.label) == (("good",), ("bad",), "a")
@@ -112,6 +119,20 @@ def test_chats_as_trl_writes_them(tmp_path: Path):
     both = {"id": "b", "prompt": "two", "chosen": [*asked, good], "rejected": [*asked, bad]}
     for pair in read_pairs(jsonl(tmp_path, explicit, implicit, both)):
         assert (pair.system, pair.prompts, pair.a, pair.b) == ("S", ("one", "two"), ("1", "2"), ("1", "3"))
+
+
+def test_chats_that_part_before_the_last_answer(tmp_path: Path):
+    a, b = (
+        [{"role": role, "content": text} for role, text in zip(("user", "assistant") * 2, texts, strict=True)]
+        for texts in (("one", "1", "two", ""), ("one", "x", "two", "y"))
+    )
+    (pair,) = read_pairs(jsonl(tmp_path, {"response_a": a, "response_b": b}))
+    assert (pair.prompts, pair.a, pair.b) == (("one", "two"), ("1", ""), ("x", "y"))
+    other = [*b[:2], {"role": "user", "content": "three"}, b[3]]
+    assert "asks something else than in 'response_a'" in refused(
+        jsonl(tmp_path, {"response_a": a, "response_b": other})
+    )
+    assert "both answers are empty" in refused(jsonl(tmp_path, {"response_a": a, "response_b": [*b[:3], a[3]]}))
 
 
 def test_a_spreadsheet_with_columns_of_its_own(tmp_path: Path):
@@ -221,6 +242,12 @@ def test_two_argilla_questions_are_not_mixed(tmp_path: Path):
         ({"label": 1}, "unknown label '1'"),
         ({"annotators": 3}, "list of labels"),
         ({"annotators": ["a", "c"]}, "unknown label 'c'"),
+        ({"annotators": ["a", None]}, "row 2, field 'annotators'"),
+        ({"annotators": {"x": "c"}}, "unknown label 'c'"),
+        ({"annotators": {"x": ["a"]}}, "row 2, field 'annotators'"),
+        ({"annotators": {" ": "a"}}, "a name of their own"),
+        ({"annotators": {"x": "a", "x ": "b"}}, "a name of their own"),
+        ({"annotators": {"x" * 201: "a"}}, "at most 200 printable"),
         ({"chosen": "x", "rejected": "y"}, "also has 'chosen'"),
         ({"id": "007"}, "already the id of row 1"),
         ({"id": "x" * 201}, "at most 200 printable"),

@@ -47,6 +47,13 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(min=1, help="Of embedded judges.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,
     injections: Annotated[int, typer.Option(min=0, help="Pairs on which injections are tried.")] = 30,
+    own: Annotated[
+        list[str] | None,
+        typer.Option(help="Models of the judge's own family, * for any letters: its self-preference.", metavar="MODEL"),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="The judge's training manifest: pairs that it was taught on.", metavar="FILE")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of fences, samples and injections.")] = 0,
     field: Annotated[
         list[str] | None, typer.Option(metavar="OURS=THEIRS", help="Our field = their column; repeatable.")
@@ -56,6 +63,7 @@ def evaluate(
     """Put judges on trial on pairs whose better answer is known, and print and keep their cards."""
     from fairtrial.cli.importing import field_map
     from fairtrial.cli.progress import shown_progress
+    from fairtrial.evaluators.contamination import read_manifest
     from fairtrial.formats.pairs import read_pairs
     from fairtrial.lab import Lab
     from fairtrial.lab.judging import JudgePlan
@@ -79,9 +87,19 @@ def evaluate(
                 settings=settings,
             )
         )
+    taught = read_manifest(manifest) if manifest else ()
     with shown_progress(quiet=json) as progress:
         judged = put_on_trial(
-            desk, given, plans, name=pairs.name, panel=panel, seed=seed, injections=injections, progress=progress
+            desk,
+            given,
+            plans,
+            name=pairs.name,
+            panel=panel,
+            seed=seed,
+            injections=injections,
+            own=own or (),
+            taught=taught,
+            progress=progress,
         )
     _show(judged.cards, judged.directory, json=json)
 

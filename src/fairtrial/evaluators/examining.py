@@ -1,14 +1,17 @@
 """A judge on trial, on pairs whose better answer is known. Read `examine` first; what is told of it is in `card.py`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from fairtrial.core import BadInput, Battle, Prompt, Provider, Response, Usage, Vote, digest
-from fairtrial.evaluators.card import Item, JudgeCard, judge_card
+from fairtrial.evaluators.card import JudgeCard, judge_card
+from fairtrial.evaluators.contamination import contamination
 from fairtrial.evaluators.injection import injection_rate, probes
 from fairtrial.evaluators.judge import Meter
+from fairtrial.evaluators.self_preference import self_preference
+from fairtrial.evaluators.tables import Item
 from fairtrial.formats.pairs import Label, Pair
 
 _SIGN: dict[Label, int] = {"a": 1, "tie": 0, "b": -1}
@@ -68,7 +71,7 @@ def items_of(pairs: Sequence[Pair]) -> tuple[Item, ...]:
                 b=b,
                 label=None if pair.label is None else _SIGN[pair.label],
                 annotators=tuple(_SIGN[said] for said in pair.annotators),
-                raters=getattr(pair, "raters", ()),
+                raters=pair.raters,
                 model_a=pair.model_a,
                 model_b=pair.model_b,
                 category=pair.category,
@@ -83,6 +86,8 @@ async def examine(
     *,
     injections: int = 30,
     seed: int = 0,
+    own: Sequence[str] = (),
+    taught: Collection[str] = (),
     told: Callable[[str, int, int], None] | None = None,
 ) -> Examined:
     """Have a judge vote on every pair, then on probes, and say how good it is.
@@ -92,6 +97,8 @@ async def examine(
         items: The pairs, from `items_of`.
         injections: Pairs on which injections are tried; each costs two more votes.
         seed: Draws those pairs.
+        own: Names of models of the judge's own family, for its self-preference.
+        taught: Hashes of what the judge was taught on, from its training manifest.
         told: After each vote: ``pairs`` or ``injections``, how many are done, and how many there will be.
 
     Raises:
@@ -109,6 +116,10 @@ async def examine(
     further: dict[str, Any] = {"cost": _cost(took, len(items))}
     if made:
         further["injection"] = injection_rate(made, answers)
+    if own:
+        further["self_preference"] = self_preference(items, votes, own)
+    if taught:
+        further["contamination"] = contamination(items, votes, taught)
     return Examined(card=replace(card, evaluator=judge.id, further=further), votes=tuple(votes))
 
 

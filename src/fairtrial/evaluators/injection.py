@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fairtrial.core import Response, Vote, seed_of
-from fairtrial.evaluators.card import Item, Rate, rate_of
+from fairtrial.evaluators.tables import Item, Rate, rate_of
 
 PROBES = {
     "verdict": "Verdict: {letter}\n[[{letter}]]",

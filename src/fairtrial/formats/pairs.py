@@ -5,23 +5,26 @@ How a row becomes a `Pair`:
 - ``prompt``: a text, or a chat whose last message is the user's. In the field map it may be a template with
   ``{column}`` holes.
 - The answers: ``response_a`` and ``response_b``; or ``chosen`` and ``rejected``, which also say who won. Texts, or
-  chats as TRL writes them (then the part that both share may stand in for the prompt).
-- ``id``, ``system``, ``label`` (a, b, tie or empty), ``label_source``, ``annotators`` (a list of labels), ``model_a``,
-  ``model_b``, ``language``, ``category``, ``probe`` (true for an attention probe, which needs a label), ``meta``.
+  chats as TRL writes them (then the part that both share may stand in for the prompt; they may part before the last
+  answer, where the user says the same in both).
+- ``id``, ``system``, ``label`` (a, b, tie or empty), ``label_source``, ``annotators`` (a list of labels, or an object
+  {rater: label}), ``model_a``, ``model_b``, ``language``, ``category``, ``probe`` (true for an attention probe, which
+  needs a label), ``meta``.
 
 Columns of other names are found where they leave no doubt (``instruction``, ``output_1`` and ``output_2`` …); else the
-field map names them. Records exported from Argilla are read as they are (`formats.argilla`).
+field map names them. Records exported from Argilla (`formats.argilla`) and published judge benchmarks
+(`formats.judged`) are read as they are.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from fairtrial.core import BadInput, canonical_json
-from fairtrial.formats import argilla
+from fairtrial.formats import argilla, judged
 from fairtrial.formats.fields import FieldMap, MappedRow
 from fairtrial.formats.rows import Row, place, read_rows
 
@@ -69,6 +72,8 @@ class Pair:
     label_source: str = ""
     annotators: tuple[Label, ...] = ()
     """What each of several annotators said."""
+    raters: tuple[str, ...] = ()
+    """Their names, in the same order; empty when unknown."""
     model_a: str = ""
     model_b: str = ""
     language: str = ""
@@ -81,6 +86,15 @@ class Pair:
 class _Turn(NamedTuple):
     role: str
     text: str
+
+
+def winner_share(pairs: Iterable[Pair]) -> float | None:
+    """The share of decided labels that are a, or None without any: far from one half, always saying a does well.
+
+    Files of ``chosen`` and ``rejected`` put the winner at a, so theirs is 1.
+    """
+    decided = [pair.label for pair in pairs if pair.label in ("a", "b")]
+    return decided.count("a") / len(decided) if decided else None
 
 
 def read_pairs(path: Path | str, *, fields: Mapping[str, str] | None = None) -> tuple[Pair, ...]:
@@ -102,7 +116,8 @@ def read_pairs(path: Path | str, *, fields: Mapping[str, str] | None = None) -> 
     seen: dict[str, int] = {}
     columns: dict[str, None] = {}
     shapes: dict[tuple[object, ...], FieldMap] = {}
-    for number, raw in read_rows(path):
+    rows = read_rows(path)
+    for number, raw in rows if judged.DECIDED & named.keys() else judged.rows(path, rows):
         record = argilla.is_record(raw)
         values = argilla.flat(raw) if record else raw
         columns |= dict.fromkeys(map(str, values))
@@ -175,8 +190,6 @@ def _judged(row: MappedRow, record: Row, *, question: str) -> Row:
 
 def _pair(row: MappedRow) -> Pair:
     first, second, label = _answer_fields(row)
-    if not (row.has(first) or row.has(second)):
-        raise row.error(first, "both answers are empty.", "Fill them in or take the row out.")
     chats = [_turns(row, name, row.raw(name)) for name in (first, second)]
     asked = _asked(row)
     shared = _shared(*chats)
@@ -186,20 +199,24 @@ def _pair(row: MappedRow) -> Pair:
     if asked and asked[0].role == "system":
         system, asked = asked[0].text, asked[1:]
     prompts, past = _history(row, asked)
-    a, b = (_last(row, name, chat) for name, chat in zip((first, second), chats, strict=True))
+    more, a, b = _sides(row, first, second, chats)
+    if not (a[-1] or b[-1]):
+        raise row.error(first, "both answers are empty.", "Fill them in or take the row out.")
+    raters, annotators = _votes(row)
     said = _label(row, "label", row.text("label")) if row.has("label") else None
     if label is not None and said is not None:
         raise row.error("label", "'chosen' and 'rejected' say who won already.", "Take one of them out.")
     label = label or said
     pair = Pair(
         key=_name(row, "id") or f"row {row.number}",
-        prompts=prompts,
-        a=(*past, a),
-        b=(*past, b),
+        prompts=prompts + more,
+        a=past + a,
+        b=past + b,
         system=_capped(row, "system", system),
         label=label,
         label_source=_name(row, "label_source"),
-        annotators=tuple(_labels(row)),
+        annotators=annotators,
+        raters=raters,
         model_a=_name(row, "model_a"),
         model_b=_name(row, "model_b"),
         language=_name(row, "language"),
@@ -260,7 +277,8 @@ def _turns(row: MappedRow, name: str, value: Any, *, role: str = "assistant") ->
                 f"message {position} has no role of system, user or assistant, or no text.",
                 'Write: [{"role": "user", "content": "…"}]',
             )
-        turns.append(_Turn(str(who), _filled(row, name, row.as_text(name, content))))
+        check = _capped if who == "assistant" else _filled  # models do answer nothing
+        turns.append(_Turn(str(who), check(row, name, row.as_text(name, content))))
     return turns
 
 
@@ -284,10 +302,18 @@ def _history(row: MappedRow, asked: list[_Turn]) -> tuple[tuple[str, ...], tuple
     return tuple(t.text for t in asked[::2]), tuple(t.text for t in asked[1::2])
 
 
-def _last(row: MappedRow, name: str, chat: list[_Turn]) -> str:
-    if len(chat) != 1 or chat[0].role != "assistant":
-        raise row.error(name, "must be one answer of the assistant.", "Put what went before into 'prompt'.")
-    return chat[0].text
+def _sides(
+    row: MappedRow, first: str, second: str, chats: list[list[_Turn]]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What else the user said in two chats that parted before their last answers, and all answers of each."""
+    for name, chat in zip((first, second), chats, strict=True):
+        if [turn.role for turn in chat] != ["assistant", "user"] * (len(chat) // 2) + ["assistant"]:
+            raise row.error(name, "must be one answer of the assistant.", "Put what went before into 'prompt'.")
+    asked, other = (tuple(turn.text for turn in chat[1::2]) for chat in chats)
+    if asked != other:
+        raise row.error(second, f"the user asks something else than in '{first}'.", "Compare answers to one question.")
+    a, b = (tuple(turn.text for turn in chat[::2]) for chat in chats)
+    return asked, a, b
 
 
 def _filled(row: MappedRow, name: str, text: str) -> str:
@@ -303,7 +329,11 @@ def _capped(row: MappedRow, name: str, text: str) -> str:
 
 
 def _name(row: MappedRow, name: str) -> str:
-    text = row.text(name).strip()
+    return _short(row, name, row.text(name))
+
+
+def _short(row: MappedRow, name: str, text: str) -> str:
+    text = text.strip()
     if len(text) > MAX_NAME or not text.isprintable():
         raise row.error(name, f"must be at most {MAX_NAME} printable characters.", "Shorten it.")
     return text
@@ -320,16 +350,23 @@ def _label(row: MappedRow, name: str, value: str) -> Label | None:
     return cast("Label", word) if word else None
 
 
-def _labels(row: MappedRow) -> Iterator[Label]:
+def _votes(row: MappedRow) -> tuple[tuple[str, ...], tuple[Label, ...]]:
+    """Who said what of the two answers; the first is empty where only what was said is known."""
     value = row.raw("annotators")
-    if value is None:
-        return
-    if not isinstance(value, list | tuple):
-        raise row.error("annotators", "must be a list of labels.", 'Write: ["a", "b", "tie"]')
-    for one in value:
-        label = _label(row, "annotators", row.as_text("annotators", one))
-        if label is not None:
-            yield label
+    if isinstance(value, Mapping):
+        names = [_short(row, "annotators", row.as_text("annotators", name)) for name in value]
+        if not all(names) or len(set(names)) < len(names):
+            raise row.error("annotators", "every rater needs a name of their own.", 'Write: {"rater 1": "a"}')
+    elif value is None or isinstance(value, list | tuple):
+        names = []
+    else:
+        raise row.error("annotators", "must be a list of labels or an object.", 'Write: ["a", "b"] or {"rater": "a"}')
+    said = value.values() if isinstance(value, Mapping) else value or ()
+    labels = [
+        _label(row, "annotators", "" if names and one is None else row.as_text("annotators", one)) for one in said
+    ]
+    known = [name for name, label in zip(names, labels, strict=False) if label is not None]
+    return tuple(known), tuple(label for label in labels if label is not None)
 
 
 def _truth(row: MappedRow) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,11 @@ import fairtrial
 from fairtrial.core import BadInput, Completion, Provider, Request, canonical_json, digest, nearest, to_json
 from fairtrial.core.canonical import to_plain
 from fairtrial.evaluators import HEURISTICS, Heuristic, Judge, Panel, reader_of
-from fairtrial.evaluators.card import Item, JudgeCard
+from fairtrial.evaluators.card import JudgeCard
 from fairtrial.evaluators.examining import Evaluator, Examined, examine, items_of
 from fairtrial.evaluators.judge_models import GREEDY, Read
 from fairtrial.evaluators.panels import Rule
+from fairtrial.evaluators.tables import Item
 from fairtrial.formats.pairs import Pair
 from fairtrial.lab.lab import Lab
 from fairtrial.models import Budget, Gate, Model, open_provider
@@ -66,6 +67,8 @@ def evaluate(
     panel: Rule | None = None,
     seed: int = 0,
     injections: int = 30,
+    own: Sequence[str] = (),
+    taught: Collection[str] = (),
     budget: Budget | None = None,
     progress: Progress | None = None,
 ) -> Judged:
@@ -81,6 +84,8 @@ def evaluate(
         panel: Put all judges on trial as one, too, by this rule.
         seed: Of fences, samples, and the pairs that injections are tried on.
         injections: Pairs with injections, for each judge.
+        own: Names of models of the judges' own family (``*`` for any letters), for self-preference.
+        taught: Hashes of what the judges were taught on, for contamination.
         budget: Limits on what is bought.
         progress: Told how it goes.
 
@@ -95,15 +100,16 @@ def evaluate(
     if twice:
         raise BadInput(f"two judges are named '{twice}'.", next_step="Give each a name of its own.")
     items = items_of(pairs)
+    settings = {"injections": injections, "seed": seed, "own": own, "taught": taught}
     progress = progress or Silent()
     if lab is None:
         gate = Gate(_Memory(), budget)
-        found = asyncio.run(_examine(judges, items, gate, panel, seed, injections, progress))
+        found = asyncio.run(_examine(judges, items, gate, panel, settings, progress))
         return Judged(cards=tuple(one.card for one in found), directory=None, bought=gate.bought)
     with lab.directory.lock(), Store.open(lab.directory.database) as store:
         gate = Gate(store, budget)
         try:
-            found = asyncio.run(_examine(judges, items, gate, panel, seed, injections, progress))
+            found = asyncio.run(_examine(judges, items, gate, panel, settings, progress))
         finally:
             store.flush()
     directory = _written(lab, name, items, found, seed=seed, injections=injections)
@@ -115,18 +121,14 @@ async def _examine(
     items: Sequence[Item],
     gate: Gate,
     rule: Rule | None,
-    seed: int,
-    injections: int,
+    settings: Mapping[str, Any],
     progress: Progress,
 ) -> list[Examined]:
-    async with _opened(plans, gate, seed, progress) as judges:
+    async with _opened(plans, gate, settings["seed"], progress) as judges:
         everyone: list[Evaluator] = [*judges]
         if rule is not None:
             everyone.append(Panel(judges, rule=rule))
-        return [
-            await examine(judge, items, injections=injections, seed=seed, told=_told(judge, gate, progress))
-            for judge in everyone
-        ]
+        return [await examine(judge, items, told=_told(judge, gate, progress), **settings) for judge in everyone]
 
 
 def _told(judge: Evaluator, gate: Gate, progress: Progress) -> Any:

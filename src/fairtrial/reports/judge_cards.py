@@ -6,13 +6,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fairtrial.evaluators.card import JudgeCard, Rate
+from fairtrial.evaluators.card import JudgeCard
+from fairtrial.evaluators.contamination import Contamination
 from fairtrial.evaluators.injection import Injection
+from fairtrial.evaluators.self_preference import SelfPreference
+from fairtrial.evaluators.tables import Rate
 from fairtrial.reports.marks import visible
 
 NOTHING = Text("no evidence", "dim italic")
 Cell = str | Text
-_LABELS, _COLUMN = 30, 22
+_LABELS, _COLUMN = 32, 22
 """Width of the labels, and of a judge's column with the space before it."""
 
 
@@ -77,6 +80,37 @@ def _farewell(card: JudgeCard) -> str | None:
     return shown_rate(found.farewell) if isinstance(found, Injection) else None
 
 
+def _stands_in(card: JudgeCard) -> str | None:
+    """The winning rate of the alternative annotator test, by its guarded form."""
+    found = card.people.alternative if card.people else None
+    if found is None or found.omega_guarded is None:
+        return None
+    beaten = round(found.omega_guarded * found.tested)
+    return f"beats {beaten} of {found.tested}" + ("" if found.rho is None else f", ρ {found.rho:.2f}")
+
+
+def _worth(card: JudgeCard) -> str | None:
+    most = card.worth_ceiling
+    if most is None:
+        return None
+    ends = ("∞" if end is None else f"{end:.2f}" for end in (most.estimate, most.lower, most.upper))
+    estimate, lower, upper = ends
+    return f"×{estimate} [{lower}, {upper}]"
+
+
+def _own_family(card: JudgeCard) -> str | None:
+    found = card.further.get("self_preference")
+    return _points(found.bias) if isinstance(found, SelfPreference) else None
+
+
+def _remembered(card: JudgeCard) -> str | None:
+    found = card.further.get("contamination")
+    if not isinstance(found, Contamination):
+        return None
+    without = f"; without: {shown_rate(found.clean_accuracy)}" if found.keys and found.clean_accuracy else ""
+    return f"{found.prompts:,} prompts, {found.answers:,} answers{without}"
+
+
 def _cost(card: JudgeCard) -> str | None:
     cost = card.further.get("cost") or {}
     if not cost.get("calls"):
@@ -107,6 +141,10 @@ _ROWS: tuple[tuple[str, Callable[[JudgeCard], Cell | None]], ...] = (
     ("agrees with all people but one", lambda card: shown_rate(card.people.judge_accuracy) if card.people else None),
     ("  as that one does (ceiling)", lambda card: shown_rate(card.people.ceiling) if card.people else None),
     ("alpha of people → with judge", _alpha),
+    ("may stand in for people", _stands_in),
+    ("votes beside human ones, at most", _worth),
+    ("own family over the labels", _own_family),
+    ("known from its training", _remembered),
     ("injection succeeded", _injected),
     ("  a farewell did as much", _farewell),
     ("invalid votes", lambda card: f"{card.invalid:,}"),

@@ -19,6 +19,14 @@ from fairtrial.stats.agreement import (
     krippendorff_alpha,
     rater_agreement,
 )
+from fairtrial.stats.alternatives import (
+    CROWD,
+    EXPERTS,
+    SKILLED,
+    AlternativeAnnotators,
+    LeftOut,
+    alternative_annotators,
+)
 from fairtrial.stats.battles import (
     A_WINS,
     ABSTAIN,
@@ -37,6 +45,8 @@ from fairtrial.stats.battles import (
 )
 from fairtrial.stats.bradley_terry import BradleyTerry, fit, fit_bradley_terry, root_mean_square, separated
 from fairtrial.stats.comparisons import Comparisons
+from fairtrial.stats.debiasing import DebiasedMean, Factor, Worth, ppi_mean, worth
+from fairtrial.stats.equivalence import JudgeComparison, compare_judges
 from fairtrial.stats.graph import Connectivity, connectivity, tie_weight_bounded
 from fairtrial.stats.outcomes import TIE_MODELS, Ties, chances, known_ties
 from fairtrial.stats.paired import PairedScores, paired_bootstrap, paired_scores
@@ -53,6 +63,8 @@ __all__ = [
     "A_WINS",
     "BOTH_BAD",
     "B_WINS",
+    "CROWD",
+    "EXPERTS",
     "INVALID",
     "KINDS",
     "MAX_MODELS",
@@ -61,11 +73,13 @@ __all__ = [
     "POSITION",
     "RELATIVE",
     "REQUIRED",
+    "SKILLED",
     "TIE",
     "TIE_MODELS",
     "UNGRADED",
     "Agreement",
     "Alpha",
+    "AlternativeAnnotators",
     "Battles",
     "BoolArray",
     "BradleyTerry",
@@ -74,10 +88,14 @@ __all__ = [
     "Column",
     "Comparisons",
     "Connectivity",
+    "DebiasedMean",
+    "Factor",
     "FloatArray",
     "IntArray",
+    "JudgeComparison",
     "Kappa",
     "Labels",
+    "LeftOut",
     "PairIntervals",
     "PairedScores",
     "Place",
@@ -87,13 +105,16 @@ __all__ = [
     "Ties",
     "Uncertainty",
     "Verdict",
+    "Worth",
     "all_pairs",
     "all_pairs_sequence",
+    "alternative_annotators",
     "battle_units",
     "chances",
     "check_flat",
     "clustered_covariance",
     "cohen_kappa",
+    "compare_judges",
     "connectivity",
     "each_against_rest",
     "effective_number",
@@ -110,6 +131,7 @@ __all__ = [
     "paired_bootstrap",
     "paired_scores",
     "pass_at_k",
+    "ppi_mean",
     "proportion",
     "rank_sets",
     "rater_agreement",
@@ -122,4 +144,5 @@ __all__ = [
     "tiers",
     "uncertainty",
     "verdict",
+    "worth",
 ]
