@@ -124,7 +124,7 @@ async def _examine(
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> list[Examined]:
-    async with _opened(plans, gate, settings["seed"], progress) as judges:
+    async with _opened(plans, gate, items, settings["seed"], progress) as judges:
         everyone: list[Evaluator] = [*judges]
         if rule is not None:
             everyone.append(Panel(judges, rule=rule))
@@ -150,7 +150,9 @@ def _told(judge: Evaluator, gate: Gate, progress: Progress) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def _opened(plans: Sequence[JudgePlan], gate: Gate, seed: int, progress: Progress) -> AsyncIterator[list[Judge]]:
+async def _opened(
+    plans: Sequence[JudgePlan], gate: Gate, items: Sequence[Item], seed: int, progress: Progress
+) -> AsyncIterator[list[Judge]]:
     """The judges, their models opened once each and closed at the end."""
     opened: dict[bytes, Provider] = {}
     async with contextlib.AsyncExitStack() as stack:
@@ -166,15 +168,25 @@ async def _opened(plans: Sequence[JudgePlan], gate: Gate, seed: int, progress: P
             key = canonical_json([plan.model, settings])
             if key not in opened:
                 provider = open_provider(plan.model, settings)
+                learn = getattr(provider, "learn", None)
+                if learn is not None:  # simulated judges must know which answer is better to be of known accuracy
+                    learn([replace(one.prompt, reference=_better(one)) for one in items if one.label])
                 progress.say(f"Opening {plan.model} …")
                 await provider.open()
                 stack.push_async_callback(provider.close)
+                probe = getattr(provider, "probe", None)
+                if probe is not None and plan.read == "auto":  # an endpoint may give no probabilities
+                    await probe()
                 opened[key] = provider
             model = Model(opened[key], gate, price=plan.price)
             sampling = replace(GREEDY, temperature=plan.temperature, top_p=plan.top_p, max_tokens=plan.max_tokens)
             reader = reader_of(model, name=plan.name or plan.model, read=plan.read, seed=seed, sampling=sampling)
             judges.append(Judge(reader, repeats=plan.repeats))
         yield judges
+
+
+def _better(item: Item) -> str:
+    return (item.a if (item.label or 0) > 0 else item.b).text
 
 
 class _Memory:

@@ -1,0 +1,95 @@
+"""`judge evaluate` as a person uses it: cards in text and JSON, with and without a lab, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from endpoint_server import said as said_of
+
+from fairtrial.lab import Lab
+
+PROMISED = ("n", "accuracy", "ci", "consistent_accuracy", "first_rate", "kappa", "invalid", "length_matched_accuracy")
+
+
+@pytest.fixture
+def pairs(fairtrial) -> Path:
+    rows = [
+        {
+            "id": f"k{n}",
+            "prompt": f"Why {n}?",
+            "response_a": "x" * (5 + n % 3),
+            "response_b": "y" * 6,
+            "label": "ab"[n % 2],
+        }
+        for n in range(40)
+    ]
+    Path("pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return Path("pairs.jsonl")
+
+
+def test_one_judge_s_figures_stand_on_top(fairtrial, pairs):
+    said = fairtrial("judge", "evaluate", pairs, "--judge", "heuristic/first", "--json")
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    assert set(PROMISED) <= set(told)
+    assert (told["n"], told["accuracy"], told["first_rate"], told["consistent_accuracy"]) == (40, 0.5, 1.0, 0.0)
+    assert told["ci"][0] < 0.5 < told["ci"][1]
+    assert told["directory"] is None
+    assert len(told["judges"]) == 1
+
+
+def test_several_judges_stand_side_by_side_and_a_lab_keeps_them(fairtrial, pairs):
+    Lab.create(Path("lab"))
+    said = fairtrial(
+        "judge", "evaluate", pairs, "--judge", "heuristic/longer", "--judge", "sim/judge-0.9", "--panel", "majority"
+    )
+    assert said.code == 0, said.err
+    for words in ("heuristic/longer", "sim/judge-0.9", "panel", "length matched", "injection succeeded", "40 pairs"):
+        assert words in said.out, words
+    (directory,) = Path("lab/reports").glob("judges-pairs.jsonl-*")
+    assert f"fairtrial verify lab/reports/{directory.name}" in said.out
+    assert fairtrial("verify", directory).out.startswith("TRUSTED")
+    (directory / "cards.json").write_text("{}")
+    assert fairtrial("verify", directory).code == 6
+
+
+def test_without_a_lab_nothing_is_kept_and_that_is_said(fairtrial, pairs):
+    said = fairtrial("judge", "evaluate", pairs, "--judge", "heuristic/overlap")
+    assert said.code == 0
+    assert "nothing is kept" in said.err
+    assert [path.name for path in Path().iterdir()] == ["pairs.jsonl"]
+
+
+def test_an_endpoint_that_shows_no_probabilities_is_asked_for_none(fairtrial, pairs, endpoint):
+    asked = ("judge", "evaluate", pairs, "--judge", "openai/small", "--base-url", endpoint.url)
+    said = fairtrial(*asked, "--read", "probabilities")
+    assert said.code == 2
+    assert "gives no log-probabilities" in said.err
+    assert "verdict" in said.err
+    endpoint.script[:] = [said_of("It is shorter.\nVerdict: B")] * 500
+    said = fairtrial(*asked, "--json", "--injections", 0)
+    assert said.code == 0, said.err
+    assert (json.loads(said.out)["first_rate"], json.loads(said.out)["accuracy"]) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "told"),
+    [
+        ("", (), "empty"),
+        ('{"prompt": "q", "response_a": "x", "response_b": "y", "label": "A wins"}', (), "unknown label 'A wins'"),
+        ('{"id": "1", "prompt": "q", "response_a": "x", "response_b": "y"}\n' * 2, (), "already the id of row 1"),
+        ('{"prompt": "q", "response_a": "x"}', (), "response_b"),
+        (
+            '{"prompt": "q", "response_a": "x", "response_b": "y"}',
+            ("--manifest", "pairs.jsonl"),
+            "no training manifest",
+        ),
+        ('{"prompt": "q", "response_a": "x", "response_b": "y"}', ("--lab", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_judged_is_named(fairtrial, content, words, told):
+    Path("pairs.jsonl").write_text(content)
+    said = fairtrial("judge", "evaluate", "pairs.jsonl", "--judge", "heuristic/first", *words)
+    assert said.code == 2
+    assert told in said.err
+    assert "pairs.jsonl" in said.err or words
