@@ -163,6 +163,14 @@ async def test_the_stop_switch_ends_every_battle_at_once_and_tells_the_seconds(o
     assert stopped in arena.registry.alive()
 
 
+async def test_a_pair_that_was_drawn_is_recorded_though_its_battle_ends_at_once(open_arena, sim):
+    arena = await open_arena([sim(name, length=300, words_per_s=50) for name in ("one", "two")])
+    rater = await enrolled(arena)
+    battles = [await arena.begin(rater, f"Question {n}?") for n in range(5)]
+    await asyncio.gather(*(battle.end("stopped") for battle in battles))
+    assert [arena.ballot(rater, battle.ballot.id).pairing for battle in battles] == [b.ballot.pairing for b in battles]
+
+
 async def test_a_withdrawn_vote_is_erased_and_the_history_still_verifies(arena, store: Store):
     rater = await enrolled(arena)
     battle = await answered(arena, rater, "My secret is swordfish.")

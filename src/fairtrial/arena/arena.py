@@ -175,7 +175,7 @@ class Arena:
             language=prompt.language,
             category=prompt.category,
         )
-        recorded = asyncio.ensure_future(self.transact(lambda c: ballots.open_ballot(c, ballot)))
+        recorded = asyncio.wrap_future(self.store.transact(lambda c: ballots.open_ballot(c, ballot)))
         sides = {side: self.registry.ready(name) for side, name in zip(SIDES, (pairing.a, pairing.b), strict=True)}
         battle = LiveBattle(
             ballot,

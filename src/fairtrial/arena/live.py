@@ -113,7 +113,7 @@ class LiveBattle:
         *,
         blinding: Blinding,
         settings: ArenaSettings,
-        recorded: Awaitable[object],
+        recorded: asyncio.Future[None],
         keep: Callable[[Said, str], Awaitable[None]],
     ) -> None:
         self.ballot = ballot
@@ -205,7 +205,7 @@ class LiveBattle:
             self.phase, self.failure, self.votable = "failed", failure, False
         if self._turn is not None:
             self._turn.cancel()
-            await asyncio.wait([self._turn])
+            await asyncio.wait({self._turn, self._recorded})  # a pair that was drawn is recorded, shown or not
         self._tell()
 
     def _prompt(self, turns: tuple[str, ...]) -> Prompt:
@@ -221,7 +221,7 @@ class LiveBattle:
             side.stream = BlindStream(self._blinding, asked)
             side.task = asyncio.create_task(self._write(side, lock))
         try:
-            await self._recorded
+            await asyncio.shield(self._recorded)
             await self._pace(lock)
         except FairtrialError as error:  # the pair could not be recorded, so nothing of it is shown
             _log.error("a battle was not begun: %s", error)
