@@ -93,3 +93,17 @@ def test_what_cannot_be_judged_is_named(fairtrial, content, words, told):
     assert said.code == 2
     assert told in said.err
     assert "pairs.jsonl" in said.err or words
+
+
+def test_a_lab_s_own_votes_need_a_lab_a_task_and_a_vote(fairtrial, pairs):
+    asked = ("judge", "evaluate", "--judge", "heuristic/first")
+    for words, told in (
+        ((), "either a file of pairs or --votes"),
+        ((pairs, "--votes", "arena"), "either a file of pairs or --votes"),
+        (("--votes", "arena"), "no lab here"),
+    ):
+        said = fairtrial(*asked, *words)
+        assert (said.code, told in said.err) == (2, True), said.err
+    Lab.create(Path("lab"))
+    assert "nobody has decided a battle yet" in fairtrial(*asked, "--votes", "arena").err
+    assert "no rating task 't-1'" in fairtrial(*asked, "--votes", "t-1").err

@@ -70,3 +70,20 @@ def test_korean_options_are_named_with_a_particle() -> None:
 def test_normalise() -> None:
     assert normalise("  The “Quick”,  BROWN fox! ") == "quick brown fox"
     assert normalise("ＡＢＣ") == "abc"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    ["answer" + " " * 500_000 + "x", "정답 " * 100_000, "a" + "\u0301\u0323" * 200_000, "the answer is " * 50_000],
+)
+def test_a_hostile_answer_is_read_in_time_that_grows_with_its_length(text: str) -> None:
+    assert isinstance(read_answer(text, "text"), str)
+    assert isinstance(normalise(text), str)
+
+
+@pytest.mark.parametrize(
+    "said", ["Answer : 7", "answer is: 7", "정답은 : 7", "답변 :7", "The final answer is 7", "ANSWER is   : 7"]
+)
+def test_markers_however_they_are_spaced(said: str) -> None:
+    assert read_answer(f"1 2 3\n{said}\nand 9", "number") == "7"

@@ -15,16 +15,19 @@ DEFAULT_LAB = Path("lab")
 @judge_app.command()
 def evaluate(
     pairs: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Pairs of answers with labels: JSONL, JSON, CSV, TSV, Parquet; LLMBar, PandaLM, MT-Bench, AlpacaEval.",
-            metavar="PAIRS",
+            metavar="[PAIRS]",
         ),
-    ],
+    ] = None,
     judge: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(help="heuristic/longer|first|overlap, embedded/NAME, openai/NAME, sim/NAME; repeatable."),
-    ],
+    ] = None,
+    votes: Annotated[
+        str | None, typer.Option(help="In place of a file: the lab's own votes, 'arena' or a rating task's id.")
+    ] = None,
     lab: Annotated[
         Path | None,
         typer.Option(
@@ -63,17 +66,26 @@ def evaluate(
     """Put judges on trial on pairs whose better answer is known, and print and keep their cards."""
     from fairtrial.cli.importing import field_map
     from fairtrial.cli.progress import shown_progress
+    from fairtrial.core import BadInput
     from fairtrial.evaluators.contamination import read_manifest
     from fairtrial.formats.pairs import read_pairs
     from fairtrial.lab import Lab
-    from fairtrial.lab.judging import JudgePlan
+    from fairtrial.lab.judging import JudgePlan, own_votes
     from fairtrial.lab.judging import evaluate as put_on_trial
 
     desk = Lab.open(lab) if lab is not None else (Lab.open(DEFAULT_LAB) if DEFAULT_LAB.exists() else None)
-    given = read_pairs(pairs, fields=field_map(field or []))[:limit]
+    if (pairs is None) == (votes is None):
+        raise BadInput("name either a file of pairs or --votes.", next_step="fairtrial judge evaluate PAIRS --judge …")
+    if pairs is not None:
+        name, given = pairs.name, read_pairs(pairs, fields=field_map(field or []))
+    elif desk is None:
+        raise BadInput("there is no lab here whose votes could be taken.", next_step="Name it: --lab DIR")
+    else:
+        name, given = f"votes-{votes}", own_votes(desk, None if votes == "arena" else votes)
+    given = given[:limit]
     reached = {"base_url": base_url, "api_key_env": api_key_env}
     plans = []
-    for model in judge:
+    for model in judge or ():
         kind = model.partition("/")[0]
         settings: dict[str, Any] = reached if kind == "openai" else {"threads": threads} if kind == "embedded" else {}
         plans.append(
@@ -93,7 +105,7 @@ def evaluate(
             desk,
             given,
             plans,
-            name=pairs.name,
+            name=name,
             panel=panel,
             seed=seed,
             injections=injections,

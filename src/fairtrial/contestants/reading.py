@@ -19,9 +19,12 @@ contestants that vote over their samples, so that no old score stands in for a n
 AnswerKind = Literal["text", "number", "choice"]
 
 _MARKER = re.compile(
-    r"(?:final answer|answer|정답|최종 답|답변|답)\s*(?:is|은|는)?\s*[:：]\s*|\b(?:the )?(?:final )?answer is:?\s+",
+    r"(?:final answer|answer|정답|최종 답|답변|답)\s*+(?:(?:is|은|는)\s*+)?[:：]\s*"
+    r"|\b(?:the )?(?:final )?answer is:?\s+",
     re.IGNORECASE,
 )
+"""Possessive, for an answer may be 'answer' and a million spaces."""
+_MARKS = re.compile(rb"[^\0]{30}([^\0]+)")
 _NUMBER = re.compile(
     r"(?<![0-9A-Za-z_.])[-−–]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?(?!\d)|\.\d+)"
 )
@@ -99,9 +102,23 @@ def _names(text: str, option: str) -> bool:
     return re.search(rf"(?<![^\W_]){re.escape(option)}{right}", text) is not None
 
 
+def calm(text: str) -> str:
+    """The text with no more than 30 combining marks in a row, as in the stream-safe format (UAX #15, section 13).
+
+    Normalisation sorts such marks, in time that grows with the square of a run's length.
+    """
+    if text.isascii():
+        return text
+    kept, start = [], 0
+    for run in _MARKS.finditer(bytes(map(unicodedata.combining, text))):
+        kept.append(text[start : run.start(1)])
+        start = run.end(1)
+    return "".join([*kept, text[start:]]) if kept else text
+
+
 def normalise(text: str) -> str:
     """NFKC, lower case, without punctuation at word edges and articles, white space folded (SQuAD's way)."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", calm(text)).casefold()
     words = [word.strip("\"'“”‘’.,;:!?()[]{}<>*_`~…。、·") for word in folded.split()]
     words = [word for word in words if word]
     return " ".join([word for word in words if word not in {"a", "an", "the"}] or words)

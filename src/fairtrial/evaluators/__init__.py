@@ -6,6 +6,7 @@ stands in `templates.py`, what it said is read in `readings.py`; `judge_models.p
 judge is, `examining.py` asks and `card.py` tells.
 """
 
+from fairtrial.evaluators.checkers import CHECKERS, check, check_spec, describe, near, read_checks
 from fairtrial.evaluators.heuristics import HEURISTICS, Heuristic
 from fairtrial.evaluators.judge import Judge
 from fairtrial.evaluators.judge_models import PairwiseModel, PointwiseModel, reader_of
@@ -14,6 +15,7 @@ from fairtrial.evaluators.readings import Case, Reader, Reading
 from fairtrial.evaluators.scorers import SCORERS, Scorer, check_reference
 
 __all__ = [
+    "CHECKERS",
     "HEURISTICS",
     "SCORERS",
     "Case",
@@ -25,7 +27,12 @@ __all__ = [
     "Reader",
     "Reading",
     "Scorer",
+    "check",
     "check_reference",
+    "check_spec",
+    "describe",
+    "near",
+    "read_checks",
     "reader_of",
     "weights_from",
 ]

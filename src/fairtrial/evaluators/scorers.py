@@ -1,7 +1,7 @@
 """Reference scorers: one response against the item's reference. Read `Scorer.score` first.
 
 A failed, refused, truncated or unreadable answer scores 0 and stays in the denominator, counted by its reason.
-Several accepted wordings of a reference are written ``서울||서울특별시``.
+Several accepted wordings of a reference are written ``서울||서울특별시``, except where it is JSON.
 """
 
 from collections import Counter
@@ -11,6 +11,11 @@ from fairtrial.contestants.reading import READING, AnswerKind, normalise, read_a
 from fairtrial.contestants.wording import choice_letter
 from fairtrial.core import BadInput, Prompt, Response, Score, nearest
 from fairtrial.core.plugins import available, load
+from fairtrial.evaluators.checkers import checks, read_checks
+from fairtrial.evaluators.json_answers import find_json
+from fairtrial.evaluators.passages import MAX_ANSWER
+from fairtrial.evaluators.rouge import MAX_REFERENCE, rouge_l, tokens
+from fairtrial.evaluators.schemas import check_schema, json_schema
 
 Compare = Callable[[str, str], float]
 """From the answer read and an accepted reference to a value 0 … 1; a plugin registers one by name."""
@@ -55,14 +60,28 @@ def choice(extracted: str, reference: str) -> float:
     return float(bool(extracted) and extracted == reference)
 
 
-SCORERS: dict[str, Compare] = {"exact": exact, "number": number, "choice": choice, "contains": contains, "f1": f1}
+SCORERS: dict[str, Compare] = {
+    "exact": exact,
+    "number": number,
+    "choice": choice,
+    "contains": contains,
+    "f1": f1,
+    "rouge_l": rouge_l,
+    "json_schema": json_schema,
+    "checks": checks,
+}
+_WHOLE = ("rouge_l", "json_schema", "checks")
+"""These read the whole answer, not only what follows an answer marker."""
+_JSON = ("json_schema", "checks")
+"""The reference of these is JSON, one and whole."""
 
 
 def check_reference(prompt: Prompt, scorer: str, *, where: str) -> None:
     """Make sure that a scorer can use an item's reference.
 
     Raises:
-        BadInput: A number scorer on a reference without a number, a choice scorer on an unknown option.
+        BadInput: A number scorer on a reference without a number, a choice scorer on an unknown option, ``rouge_l`` on
+            a reference without a word or of over 20,000, no usable JSON Schema, or a check that makes no sense.
     """
     reference = prompt.reference
     if reference is None:
@@ -74,6 +93,16 @@ def check_reference(prompt: Prompt, scorer: str, *, where: str) -> None:
             f"item '{prompt.key}': reference {reference!r} is neither a letter nor the text of one of its choices.",
             where=where,
         )
+    if scorer == "rouge_l" and not all(0 < len(tokens(wanted)) <= MAX_REFERENCE for wanted in _wanted(prompt, scorer)):
+        raise BadInput(
+            f"item '{prompt.key}' needs a reference of 1 to {MAX_REFERENCE:,} words for rouge_l.",
+            where=where,
+            next_step="Correct the reference, or leave it out.",
+        )
+    if scorer == "json_schema":
+        check_schema(reference, item=prompt.key, where=where)
+    if scorer == "checks":
+        read_checks(reference, item=prompt.key, where=where)
 
 
 class Scorer:
@@ -104,14 +133,14 @@ class Scorer:
     def score(self, prompt: Prompt, response: Response) -> Score:
         """Compare a response with its prompt's reference, which must be there.
 
-        The short answer is read after an answer marker where one stands; the best of several accepted references
+        The short answer is read after an answer marker where one stands, but ``rouge_l``, ``json_schema`` and
+        ``checks`` read the whole text (none of over 1,000,000 characters); the best of several accepted references
         counts.
         """
         name = self.scorer_for(prompt)
         if response.finish in ("error", "refused"):
             return self._score(prompt, response, 0.0, "refused" if response.finish == "refused" else "failed", "")
-        kind: AnswerKind = "choice" if name == "choice" else ("number" if name == "number" else "text")
-        extracted = read_answer(response.text, kind, prompt.choices)
+        extracted = _extracted(name, response.text, prompt)
         compare = SCORERS.get(name) or load(PLUGINS, name)
         value = max(compare(extracted, wanted) for wanted in _wanted(prompt, name))
         return self._score(prompt, response, value, _reason(value, extracted, response), extracted)
@@ -129,8 +158,20 @@ class Scorer:
         )
 
 
+def _extracted(scorer: str, text: str, prompt: Prompt) -> str:
+    if scorer not in _WHOLE:
+        kind: AnswerKind = "choice" if scorer == "choice" else ("number" if scorer == "number" else "text")
+        return read_answer(text, kind, prompt.choices)
+    if scorer == "json_schema":
+        found = find_json(text)
+        return found[0] if found else ""
+    return text.strip() if len(text) <= MAX_ANSWER else ""
+
+
 def _wanted(prompt: Prompt, scorer: str) -> list[str]:
     reference = prompt.reference or ""
+    if scorer in _JSON:
+        return [reference]
     if scorer == "choice":
         return [choice_letter(reference, prompt.choices) or reference]
     parts = [part.strip() for part in reference.split("||")]

@@ -9,13 +9,14 @@ Read `read_prompts` first. How a row becomes a `Prompt`:
 - ``reference``: text. With choices it is an option's own label, its letter (A, B …) or its whole text (capitals matter
   only where two options differ in nothing else), and is kept as the letter; a number counts from ``reference_base``
   (``"0"`` or ``"1"``), which must then be mapped. With ``reference_after`` only what follows the last such mark counts
-  (``"####"``).
+  (``"####"``). A list or object is kept as JSON text where the row's own scorer is ``json_schema`` or ``checks``.
 - ``is_example``: true for a worked example, which few-shot strategies may show and which is never asked.
 - ``id``, ``system``, ``scorer``, ``tags`` (list, or text with commas), ``language``, ``source``, ``licence``: plain.
 
 In a cell of text, lists and objects are written as JSON.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +46,7 @@ FIELDS = (
 )
 """Every key that a trial file's ``[fields]`` may hold."""
 MAX_PROMPTS = 1_000_000
+_JSON_SCORERS = ("checks", "json_schema")
 
 
 def read_prompts(path: Path | str, *, fields: Mapping[str, str] | None = None) -> PromptSet:
@@ -260,6 +262,9 @@ def _labelled(row: MappedRow, value: dict[str, Any]) -> tuple[list[str], Any]:
 
 
 def _reference(row: MappedRow, choices: tuple[str, ...], labels: tuple[str, ...]) -> str | None:
+    value = row.fields.lookup(row.values, "reference")
+    if isinstance(value, list | dict) and row.text("scorer").strip() in _JSON_SCORERS:
+        return row.as_text("reference", _as_json(row, value))
     reference = row.text("reference").strip()
     mark = row.fields.columns.get("reference_after")
     if reference and mark:
@@ -269,6 +274,13 @@ def _reference(row: MappedRow, choices: tuple[str, ...], labels: tuple[str, ...]
     if not reference:
         return None
     return _letter(row, reference, choices, labels) if choices else reference
+
+
+def _as_json(row: MappedRow, value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise row.error("reference", f"cannot be written as JSON: {error}.", "Write it as JSON text.") from None
 
 
 def _letter(row: MappedRow, reference: str, choices: tuple[str, ...], labels: tuple[str, ...]) -> str:

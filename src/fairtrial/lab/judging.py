@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 import fairtrial
+from fairtrial.arena import tasks
+from fairtrial.arena.voted_pairs import voted_pairs
 from fairtrial.core import BadInput, Completion, Provider, Request, canonical_json, digest, nearest, to_json
 from fairtrial.core.canonical import to_plain
 from fairtrial.evaluators import HEURISTICS, Heuristic, Judge, Panel, reader_of
@@ -28,7 +30,7 @@ from fairtrial.models import Budget, Gate, Model, open_provider
 from fairtrial.provenance import CARD, SigningKey, sign_directory
 from fairtrial.runs import Progress, Silent
 from fairtrial.runs.progress import Tick
-from fairtrial.store import Store
+from fairtrial.store import Reader, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,22 @@ def evaluate(
             store.flush()
     directory = _written(lab, name, items, found, seed=seed, injections=injections)
     return Judged(cards=tuple(one.card for one in found), directory=directory, bought=gate.bought)
+
+
+def own_votes(lab: Lab, task: str | None = None) -> tuple[Pair, ...]:
+    """What people voted on in the lab's arena, or in a rating task, as pairs.
+
+    Raises:
+        BadInput: No such task, or nobody has decided a battle yet.
+    """
+    with Reader.open(lab.directory.database) as reader, reader.reading() as connection:
+        if task is not None and task not in {one.id for one in tasks.every(connection)}:
+            known = ", ".join(one.id for one in tasks.every(connection)[:8])
+            raise BadInput(f"there is no rating task '{task}'.", next_step=f"There: {known or 'none'}; or: arena")
+        found = voted_pairs(connection, task)
+    if not found:
+        raise BadInput("nobody has decided a battle yet.", where=str(lab.path), next_step="Vote: fairtrial serve")
+    return found
 
 
 async def _examine(

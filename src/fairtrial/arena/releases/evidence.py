@@ -3,7 +3,7 @@
 Texts are never held here; `cast` gives the ballots again, a page at a time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,17 @@ def gather(connection: Connection, task: str | None) -> Evidence:
         for name, value in vote_row(ballot, evidence.name_of).items():
             evidence.columns[name].append(same.setdefault(value, value) if isinstance(value, str) else value)
     return evidence
+
+
+def names(connection: Connection) -> Callable[[str], str]:
+    """From the id of any contestant that ever was, or an imported name, to its name."""
+    known = {row.id: from_json(bytes(row.body), Contestant).name for row in connection.execute(select(entrants))}
+
+    def name_of(contestant: str) -> str:
+        imported = contestant.startswith(_IMPORTED)
+        return contestant.removeprefix(_IMPORTED) if imported else known[contestant]
+
+    return name_of
 
 
 def cast(connection: Connection, task: str | None) -> Iterator[Ballot]:
