@@ -95,6 +95,22 @@ def test_what_cannot_be_judged_is_named(fairtrial, content, words, told):
     assert "pairs.jsonl" in said.err or words
 
 
+def test_a_budget_stops_before_it_is_passed_and_the_rest_is_bought_later(fairtrial, pairs, endpoint):
+    Lab.create(Path("lab"))
+    endpoint.script[:] = [said_of("Verdict: A")] * 500
+    asked = ("judge", "evaluate", pairs, "--judge", "openai/small", "--base-url", endpoint.url, "--read", "verdict")
+    assert fairtrial(*asked, "--budget", 1).code == 2
+    said = fairtrial(*asked, "--price", 1000, 1000, "--budget", 2, "--injections", 0)
+    assert said.code == 4
+    assert "budget" in said.err
+    bought = len(endpoint.seen)
+    assert 0 < bought < 80
+    said = fairtrial(*asked, "--price", 1000, 1000, "--injections", 0, "--json")
+    assert said.code == 0, said.err
+    calls = [one for one in endpoint.seen if one.path.endswith("/chat/completions")]
+    assert len(calls) == 80, "what was bought before is not bought again"
+
+
 def test_a_lab_s_own_votes_need_a_lab_a_task_and_a_vote(fairtrial, pairs):
     asked = ("judge", "evaluate", "--judge", "heuristic/first")
     for words, told in (

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 
@@ -93,6 +94,13 @@ def test_what_is_recorded_is_not_bought_again_and_gives_the_same_cards(lab, pair
     assert again.bought == 0
     assert again.cards == first.cards
     assert again.directory == first.directory
+
+
+def test_the_same_evidence_gives_the_same_bytes(lab, pairs):
+    files = lambda made: {path.name: path.read_bytes() for path in made.directory.iterdir()}  # noqa: E731
+    before = files(card_of(lab, pairs, "sim/judge-0.9", injections=10))
+    time.sleep(1.1)
+    assert files(card_of(lab, pairs, "sim/judge-0.9", injections=10)) == before
 
 
 def test_an_interruption_loses_nothing(lab, pairs):

@@ -47,6 +47,11 @@ def evaluate(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Of openai/ judges.")] = None,
     api_key_env: Annotated[str | None, typer.Option(help="Variable that holds their key.", metavar="NAME")] = None,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Of openai/ judges: US dollars a million prompt and completion tokens.", metavar="IN OUT"),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(min=0, help="Most US dollars to spend now.", metavar="USD")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of embedded judges.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,
     injections: Annotated[int, typer.Option(min=0, help="Pairs on which injections are tried.")] = 30,
@@ -72,6 +77,7 @@ def evaluate(
     from fairtrial.lab import Lab
     from fairtrial.lab.judging import JudgePlan, own_votes
     from fairtrial.lab.judging import evaluate as put_on_trial
+    from fairtrial.models import Budget
 
     desk = Lab.open(lab) if lab is not None else (Lab.open(DEFAULT_LAB) if DEFAULT_LAB.exists() else None)
     if (pairs is None) == (votes is None):
@@ -83,7 +89,9 @@ def evaluate(
     else:
         name, given = f"votes-{votes}", own_votes(desk, None if votes == "arena" else votes)
     given = given[:limit]
-    reached = {"base_url": base_url, "api_key_env": api_key_env}
+    if budget is not None and price is None:
+        raise BadInput("a budget in dollars needs a price.", where="--budget", next_step="Add: --price 2.5 10")
+    reached = {"base_url": base_url, "api_key_env": api_key_env, "price": price}
     plans = []
     for model in judge or ():
         kind = model.partition("/")[0]
@@ -96,6 +104,7 @@ def evaluate(
                 temperature=temperature,
                 top_p=top_p,
                 max_tokens=max_tokens,
+                price=price or (0.0, 0.0),
                 settings=settings,
             )
         )
@@ -111,6 +120,7 @@ def evaluate(
             injections=injections,
             own=own or (),
             taught=taught,
+            budget=Budget(usd=budget),
             progress=progress,
         )
     _show(judged.cards, judged.directory, json=json)

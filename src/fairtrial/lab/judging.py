@@ -233,7 +233,7 @@ def _written(
     fresh.mkdir(parents=True)
     told = {
         "pairs": {"name": name, "digest": digest(about), "n": len(items)},
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": _first_made(final) or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "software": {"fairtrial": fairtrial.__version__},
         "seed": seed,
         "injections": injections,
@@ -256,6 +256,14 @@ def _written(
     shutil.rmtree(final, ignore_errors=True)
     fresh.rename(final)
     return final
+
+
+def _first_made(directory: Path) -> str:
+    """When the same cards were first made; the same evidence gives the same bytes, whenever."""
+    try:
+        return str(json.loads((directory / "cards.json").read_bytes())["created"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _slug(name: str) -> str:
