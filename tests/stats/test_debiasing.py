@@ -172,6 +172,16 @@ def test_a_judge_against_people_is_left_out_and_worth_nothing():
     assert (told.ceiling.estimate, told.ceiling.lower, told.ceiling.upper) == (1.0, 1.0, 1.0)
 
 
+def test_rounding_never_makes_agreement_more_than_full():
+    for count in range(6, 60):
+        y = np.ones(count)
+        y[: 1 + count % 3] = -1.0
+        told = worth(y, y, cluster=np.arange(count))
+        assert told.lower <= told.rho <= told.upper <= 1
+        assert told.ceiling.lower >= 1
+        assert told.ceiling.estimate is None or told.ceiling.estimate > 1
+
+
 def test_full_agreement_is_no_certainty():
     y = np.repeat([1.0, -1.0, 0.0], 20)
     told = worth(y, y)

@@ -205,7 +205,7 @@ def worth(
     if reason:
         return Worth(rho=None, lower=None, upper=None, reason=reason, items=len(y), clusters=count)
     sums = np.stack([tally(code, part, count) for part in _moments(np.ones(len(y)), y, f)], axis=1)
-    rho = float(_correlation(sums.sum(axis=0)))
+    rho = float(np.clip(_correlation(sums.sum(axis=0)), -1.0, 1.0))  # rounding may step over full agreement
     if count < FEW:
         return Worth(rho=rho, lower=None, upper=None, reason="", items=len(y), clusters=count)
     reach, size = float(t_reach(alpha, count - 1)), len(y) / count / 2
