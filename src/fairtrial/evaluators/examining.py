@@ -107,7 +107,7 @@ async def examine(
     if not items:
         raise BadInput("there are no pairs to judge.", next_step="Give a file with at least one pair.")
     told = told or (lambda _stage, _done, _total: None)
-    before = _copied(judge.meter)
+    before = replace(judge.meter)
     votes = await _votes(judge, items, lambda done: told("pairs", done, len(items)))
     took = _since(judge.meter, before)
     made = probes(items, votes, count=injections, seed=seed)
@@ -146,10 +146,6 @@ async def _votes(judge: Evaluator, items: Sequence[Item], told: Callable[[int], 
             one.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
     return [vote for vote in votes if vote is not None]
-
-
-def _copied(meter: Meter) -> Meter:
-    return replace(meter)
 
 
 def _since(meter: Meter, before: Meter) -> Meter:
