@@ -123,3 +123,94 @@ def test_a_lab_s_own_votes_need_a_lab_a_task_and_a_vote(fairtrial, pairs):
     Lab.create(Path("lab"))
     assert "nobody has decided a battle yet" in fairtrial(*asked, "--votes", "arena").err
     assert "no rating task 't-1'" in fairtrial(*asked, "--votes", "t-1").err
+
+
+WORDS = """
+rubric = "Which is kinder?"
+kind = "verdict"
+case = '''
+Answer A:
+{fence}
+{first}
+{fence}
+
+Answer B:
+{fence}
+{second}
+{fence}
+Asked was {question}
+'''
+"""
+
+
+@pytest.fixture
+def people(fairtrial) -> Path:
+    rows = [
+        {"prompt": f"How {n}?", "response_a": "x" * (5 + n % 3), "response_b": "y" * 6, "label": "ab"[n % 5 == 0], "label_source": "human"}
+        for n in range(60)
+    ]  # fmt: skip
+    Path("people.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return Path("people.jsonl")
+
+
+def test_models_are_asked_in_the_words_of_a_file(fairtrial, pairs, endpoint):
+    Path("words.toml").write_text(WORDS + "ask = \"End with 'Verdict: A' or 'Verdict: B'.\"")
+    endpoint.script[:] = [said_of("Verdict: A")] * 500
+    asked = ("judge", "evaluate", pairs, "--judge", "openai/small", "--base-url", endpoint.url, "--injections", 0)
+    said = fairtrial(*asked, "--template", "words.toml", "--limit", 3, "--json")
+    assert said.code == 0, said.err
+    sent = [one.body["messages"][-1]["content"] for one in endpoint.seen if one.path.endswith("/chat/completions")]
+    assert all(text.startswith("Which is kinder?") for text in sent[-6:])
+    plain = fairtrial(*asked, "--read", "verdict", "--limit", 3, "--json")
+    assert json.loads(plain.out)["evaluator"] != json.loads(said.out)["evaluator"]
+
+
+@pytest.mark.parametrize(
+    ("content", "judge", "told"),
+    [
+        (WORDS + 'ask = "Which?"', "sim/judge-0.9", "words.toml: ask"),
+        (WORDS + 'ask = "Which?"', "sim/judge-0.9", "Let 'ask' name the form, for example: Verdict: A"),
+        (WORDS, "sim/judge-0.9", "has no 'ask'"),
+        (WORDS + 'ask = "Verdict: A"', "heuristic/first", "no judge here is a model"),
+        (None, "sim/judge-0.9", "words.toml: cannot be read"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_named(fairtrial, pairs, content, judge, told):
+    if content is not None:
+        Path("words.toml").write_text(content)
+    said = fairtrial("judge", "evaluate", pairs, "--judge", judge, "--template", "words.toml")
+    assert (said.code, told in " ".join(said.err.split())) == (2, True), said.err
+
+
+def test_weights_and_calibration_stand_on_the_cards(fairtrial, pairs, people):
+    asked = ("judge", "evaluate", pairs, "--judge", "sim/judge-0.9", "--judge", "heuristic/first")
+    learned = ("--panel", "majority", "--weigh-by", people)
+    said = fairtrial(*asked, *learned)
+    assert said.code == 0, said.err
+    assert "weights of its jurors" in said.out
+    assert "heuristic/first 0.00" in " ".join(said.out.split())
+    said = fairtrial(*asked, "--calibrate", people, "--json")
+    assert said.code == 0, said.err
+    own, first, calibrated, nothing = json.loads(said.out)["judges"]
+    assert (first["log_loss"], first["brier"]) == (None, None)
+    assert own["log_loss"] > 0
+    assert calibrated["judge"] == "sim/judge-0.9 calibrated"
+    assert 0 < calibrated["card"]["further"]["calibration"]["after"]["log_loss"]["estimate"] < 0.69
+    assert nothing["log_loss"] == pytest.approx(0.6931, abs=1e-3)
+    said = fairtrial(*asked, "--calibrate", people)
+    for words in ("calibrated by human labels", "log loss", "Brier score", "calibration error"):
+        assert words in said.out, words
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--weigh-by", "people.jsonl"), "Add: --panel majority"),
+        (("--panel", "majority", "--weigh-by", "pairs.jsonl"), "pairs.jsonl: label_source"),
+        (("--calibrate", "pairs.jsonl"), "pairs.jsonl: label_source"),
+        (("--calibrate", "none.jsonl"), "none.jsonl"),
+    ],
+)
+def test_what_teaches_nothing_is_named(fairtrial, pairs, people, words, told):
+    said = fairtrial("judge", "evaluate", pairs, "--judge", "heuristic/first", "--judge", "heuristic/longer", *words)
+    assert (said.code, told in said.err) == (2, True), said.err

@@ -96,3 +96,17 @@ def test_a_wrong_name_is_named_and_not_called_a_short_list() -> None:
     said = broken(contestant=[{"name": "meta/llama", "model": "sim/skill-0.8"}])
     assert said.startswith("trial.toml: 'name' in [[contestant]] 'meta/llama' is")
     assert "should have at least 1 item" in broken(contestant=[])
+
+
+def test_people_as_evaluators_are_checked() -> None:
+    two = {"contestant": [{"name": n, "model": f"sim/skill-{s}"} for n, s in (("a", 0.8), ("b", 0.2))]}
+    people = {"kind": "human", "battles": 10, "votes": 3}
+    (entry,) = parse_trial(GOOD | two | {"evaluator": [people]}).people
+    assert (entry.battles, entry.votes, entry.question) == (10, 3, "Which answer is better?")
+    assert "only one" in broken(evaluator=[people])
+    assert "two evaluators of kind 'human' have no name" in broken(**two, evaluator=[people, people])
+    named = people | {"name": "experts"}
+    assert "are named 'experts'" in broken(**two, evaluator=[named, named])
+    assert "Did you mean 'votes'" in broken(**two, evaluator=[people | {"vote": 3}])
+    assert "'battles' in [[evaluator]] 1 is 0" in broken(**two, evaluator=[people | {"battles": 0}])
+    assert "'question' in [[evaluator]] 1 is '  '" in broken(**two, evaluator=[people | {"question": "  "}])

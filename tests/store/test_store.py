@@ -62,6 +62,7 @@ def test_the_ledger_counts_attempts_and_keeps_the_last_word(store: Store, nouns)
     assert store.progress("t") == {
         "answer": {"pending": 1, "done": 2, "failed": 0},
         "judge": {"pending": 1, "done": 0, "failed": 0},
+        "human": {"pending": 0, "done": 0, "failed": 0},
     }
     assert [job.position for job in store.jobs("t", kind="judge")] == [3]
 

@@ -78,7 +78,8 @@ class Site:
 async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Serves a lab: ``await serve([sim("x"), …], floor=0.5)``; several in one test are several labs.
 
-    With ``again=site`` it is that site's lab, stopped and opened anew; ``database`` is as in ``lab.toml``.
+    With ``again=site`` it is that site's lab, stopped and opened anew, with ``lab`` one that is there already;
+    ``database`` is as in ``lab.toml``.
     """
     async with contextlib.AsyncExitStack() as sites:
         made = 0
@@ -87,6 +88,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             contestants: list[dict[str, Any]] | None = None,
             *,
             again: Site | None = None,
+            lab: Lab | None = None,
             database: str | None = None,
             **arena: Any,
         ) -> Site:
@@ -94,6 +96,8 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             if again is not None:
                 await again.stop()
                 return await opening(again.opened.lab)
+            if lab is not None:
+                return await opening(lab)
             made += 1
             lab = Lab.create(tmp_path / f"lab{made}")
             tables = ({} if database is None else {"database": database}) | {

@@ -332,7 +332,7 @@ def _ballot(task: Task, item: Item, position: int, rater: Rater, before: int) ->
         pairing=pairing,
         said=Said(prompts=item.prompts, a=item.a, b=item.b),
         source=PROBE + item.expected if item.expected else f"task:{task.id}",
-        question=item.key,
+        question=item.question or item.key,
         language=item.language,
         category=item.category,
         task=task.id,

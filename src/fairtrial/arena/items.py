@@ -4,17 +4,19 @@ A probe is an item whose answer is known beforehand: it tells whether a rater re
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
 from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from fairtrial.arena.ballots import Ballot
 from fairtrial.arena.registry import IMPORTED
 from fairtrial.contestants.wording import user_message
-from fairtrial.core import BadInput, Prompt, Response, digest, nearest
+from fairtrial.core import BadInput, Contestant, Prompt, Response, digest, nearest
+from fairtrial.core.canonical import to_plain
 from fairtrial.formats.pairs import Pair
 from fairtrial.store import Reader
 from fairtrial.store.arena_tables import entrants
@@ -30,6 +32,8 @@ class Item:
     """Two answers to compare; `prompts`, `a` and `b` have one text for each turn."""
 
     key: str
+    question: str = ""
+    """Names what is asked where several items ask the same; empty: the key does."""
     prompts: tuple[str, ...]
     """Empty when the item was taken down."""
     a: tuple[str, ...]
@@ -51,7 +55,8 @@ class Item:
     @property
     def digest(self) -> str:
         """Content address of everything that a rater sees, who wrote it, and what is expected."""
-        return digest(self)
+        plain = to_plain(self)
+        return digest(plain if self.question else {k: v for k, v in plain.items() if k != "question"})
 
 
 def oriented(item: Item) -> Item:
@@ -129,11 +134,7 @@ def from_trial(
     if a == b:
         raise BadInput(f"'{first}' and '{second}' are the same contestant.", where=trial)
     with reader.reading() as connection:
-        registered = set(connection.execute(select(entrants.c.id)).scalars())
-    written = {
-        name: name if name in registered else IMPORTED + contestants[own].name
-        for name, own in ((a, first), (b, second))
-    }
+        written = names_in_arena(connection, [contestants[first], contestants[second]])
     answers: dict[str, dict[str, Response]] = {}
     for _, response in reader.responses(trial):
         if response.repeat == repeat and response.contestant in written:
@@ -146,7 +147,7 @@ def from_trial(
         if failure:
             left_out[failure] += 1
         else:
-            items.append(_battle(prompt, said[a], said[b], written))
+            items.append(between(prompt, said[a], said[b], written, key=prompt.key))
     if not items:
         raise BadInput(f"no prompt was answered by both '{first}' and '{second}'.", where=trial)
     if most is not None and most < len(items):
@@ -163,11 +164,21 @@ def _unusable(response: Response | None) -> str:
     return "" if any(turn.strip() for turn in response.turns) else "empty"
 
 
-def _battle(prompt: Prompt, a: Response, b: Response, written: dict[str, str]) -> Item:
+def names_in_arena(connection: Connection, contestants: Iterable[Contestant]) -> dict[str, str]:
+    """By contestant id, what items say for it: the id where the arena has it on record, else an imported name."""
+    registered = set(connection.execute(select(entrants.c.id)).scalars())
+    return {one.id: one.id if one.id in registered else IMPORTED + one.name for one in contestants}
+
+
+def between(
+    prompt: Prompt, a: Response, b: Response, written: Mapping[str, str], *, key: str, question: str = ""
+) -> Item:
+    """The item of two responses to one prompt; `written` is what `names_in_arena` gives."""
     turns = min(len(a.turns), len(b.turns), len(prompt.turns))
     return oriented(
         Item(
-            key=prompt.key,
+            key=key,
+            question=question,
             prompts=tuple(user_message(prompt, turn) for turn in range(turns)),
             a=a.turns[:turns],
             b=b.turns[:turns],

@@ -98,13 +98,14 @@ class _Body:
     withheld: tuple[int, ...] = ()
 
 
-def create(connection: Connection, plan: TaskPlan, *, by: str) -> Task:
+def create(connection: Connection, plan: TaskPlan, *, by: str, task_id: str | None = None) -> Task:
     """Put a task on record, open; the log gets the digests of its items and none of their text.
 
     Args:
         connection: Within `Store.transact`.
         plan: The task.
         by: Who makes it.
+        task_id: Its id, where it must be found again by what it is for; else a random one.
 
     Raises:
         BadInput: The plan makes no sense; field, item and next step are named.
@@ -114,7 +115,7 @@ def create(connection: Connection, plan: TaskPlan, *, by: str) -> Task:
     digests = [_digest(item) for item in items]
     names = set(_Body.__dataclass_fields__) - {"items", "probes", "withheld"}
     body = _Body(items=len(plan.items), probes=len(plan.probes), **{name: getattr(plan, name) for name in names})
-    row = {"id": f"t-{secrets.token_hex(6)}", "name": plan.name.strip(), "state": "open", "since": now()}
+    row = {"id": task_id or f"t-{secrets.token_hex(6)}", "name": plan.name.strip(), "state": "open", "since": now()}
     connection.execute(insert(tasks), row | {"body": to_json(body)})
     connection.execute(
         insert(task_items), [{"task": row["id"], "position": k, "body": to_json(item)} for k, item in enumerate(items)]

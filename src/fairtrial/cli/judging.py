@@ -45,6 +45,18 @@ def evaluate(
     panel: Annotated[
         Literal["majority", "median"] | None, typer.Option(help="Put all judges on trial as a panel, too.")
     ] = None,
+    weigh_by: Annotated[
+        Path | None,
+        typer.Option(help="Human-labelled pairs by which a majority's jurors are weighed.", metavar="PAIRS"),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Human-labelled pairs by which every judge is calibrated, too.", metavar="PAIRS"),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(help="The words in which models are asked: TOML with rubric, case, ask, kind.", metavar="FILE"),
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="Of openai/ judges.")] = None,
     api_key_env: Annotated[str | None, typer.Option(help="Variable that holds their key.", metavar="NAME")] = None,
     price: Annotated[
@@ -73,6 +85,7 @@ def evaluate(
     from fairtrial.cli.progress import shown_progress
     from fairtrial.core import BadInput
     from fairtrial.evaluators.contamination import read_manifest
+    from fairtrial.evaluators.templates import read_template
     from fairtrial.formats.pairs import read_pairs
     from fairtrial.lab import Lab
     from fairtrial.lab.judging import JudgePlan, own_votes
@@ -82,8 +95,9 @@ def evaluate(
     desk = Lab.open(lab) if lab is not None else (Lab.open(DEFAULT_LAB) if DEFAULT_LAB.exists() else None)
     if (pairs is None) == (votes is None):
         raise BadInput("name either a file of pairs or --votes.", next_step="fairtrial judge evaluate PAIRS --judge …")
+    fields = field_map(field or [])
     if pairs is not None:
-        name, given = pairs.name, read_pairs(pairs, fields=field_map(field or []))
+        name, given = pairs.name, read_pairs(pairs, fields=fields)
     elif desk is None:
         raise BadInput("there is no lab here whose votes could be taken.", next_step="Name it: --lab DIR")
     else:
@@ -91,6 +105,10 @@ def evaluate(
     given = given[:limit]
     if budget is not None and price is None:
         raise BadInput("a budget in dollars needs a price.", where="--budget", next_step="Add: --price 2.5 10")
+    words = read_template(template) if template else None
+    if words and all(model.startswith("heuristic/") for model in judge or ()):
+        raise BadInput("no judge here is a model, so nobody is asked in these words.", where=str(template))
+    labelled = [(str(one), read_pairs(one, fields=fields)) if one else None for one in (weigh_by, calibrate)]
     reached = {"base_url": base_url, "api_key_env": api_key_env, "price": price}
     plans = []
     for model in judge or ():
@@ -105,6 +123,7 @@ def evaluate(
                 top_p=top_p,
                 max_tokens=max_tokens,
                 price=price or (0.0, 0.0),
+                template=words,
                 settings=settings,
             )
         )
@@ -116,6 +135,8 @@ def evaluate(
             plans,
             name=name,
             panel=panel,
+            weigh_by=labelled[0],
+            calibrate_by=labelled[1],
             seed=seed,
             injections=injections,
             own=own or (),
@@ -145,6 +166,8 @@ def _show(cards: Sequence[Any], directory: Path | None, *, json: bool) -> None:
 
 _FLAT = ("accuracy", "consistent_accuracy", "first_rate", "kappa", "length_matched_accuracy")
 """Told as plain numbers beside their intervals, for programs that want one."""
+_FORECAST = ("log_loss", "brier", "calibration_error")
+"""The same of a judge that gives probabilities."""
 
 
 def _plain(card: Any) -> dict[str, Any]:
@@ -153,6 +176,8 @@ def _plain(card: Any) -> dict[str, Any]:
 
     plain = to_plain(card)
     flat = {name: None if plain[name] is None else plain[name]["estimate"] for name in _FLAT}
+    said = plain["forecast"] or {}
+    flat |= {name: said[name]["estimate"] if said else None for name in _FORECAST}
     told = {key: plain[key] for key in ("judge", "evaluator", "pairs", "n", "prompts", "invalid")}
     ci = None if plain["accuracy"] is None else plain["accuracy"]["ci"]
     return told | flat | {"ci": ci, "card": plain}

@@ -308,6 +308,8 @@ class Report:
     """Score of each contestant in each category and language, with n; ``no evidence`` where nothing can be told."""
     judges: tuple[Params, ...] = ()
     """Each judge's position rate, consistency and agreement with the references."""
+    people: tuple[Params, ...] = ()
+    """What people were asked: battles, votes, and how many battles still wait for them."""
     failures: tuple[Params, ...] = ()
     """Counts by contestant and reason; failures stay in every denominator."""
     costs: tuple[Params, ...] = ()

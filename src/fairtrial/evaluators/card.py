@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairtrial.core import Vote
+from fairtrial.evaluators.forecasts import Forecast, forecast, said_of
 from fairtrial.evaluators.people import AgainstPeople, against_people
 from fairtrial.evaluators.tables import Floats, Item, Rate, Table, weighted_rate
 from fairtrial.stats import Factor, Worth, cohen_kappa, worth
@@ -57,6 +58,8 @@ class JudgeCard:
     """How often the longer answer is the better one: what ``heuristic/longer`` scores."""
     length_matched_accuracy: Rate | None
     """Mean of the accuracies where the longer and where the shorter answer is better: length alone gives one half."""
+    forecast: Forecast | None = None
+    """Log loss, Brier score and calibration error of a judge that gives probabilities; ties are said by half."""
     kappa: Rate | None
     """Cohen's kappa of votes and labels (A, B, tie; an invalid vote is a fourth value that never agrees)."""
     invalid: int
@@ -109,6 +112,9 @@ def judge_card(judge: str, items: Sequence[Item], votes: Sequence[Vote], *, alph
     longer_better = lean & (longer == table.label)
     shorter_better = lean & (longer == -table.label)
     value = _worth(items, table, alpha)
+    said = said_of(votes)
+    held = None if said is None else said[table.labelled]
+    truth = (1 + table.label[table.labelled]) / 2
     matched = min(longer_better.sum(), shorter_better.sum()) >= FEWEST
     weights = np.where(longer_better, 0.5 / max(longer_better.sum(), 1), 0.5 / max(shorter_better.sum(), 1))
     return JudgeCard(
@@ -131,6 +137,7 @@ def judge_card(judge: str, items: Sequence[Item], votes: Sequence[Vote], *, alph
         longer_rate=rate((1 + table.vote * longer) / 2, (longer != 0) & table.valid),
         longer_is_better=float(longer_better.sum() / lean.sum()) if lean.any() else None,
         length_matched_accuracy=rate(right, lean, weights) if matched else None,
+        forecast=None if held is None else forecast(held, truth, table.prompt[table.labelled], alpha=alpha),
         kappa=_kappa(table, alpha),
         invalid=int((~table.valid).sum()),
         vote_ties=int((table.valid & (table.vote == 0)).sum()),

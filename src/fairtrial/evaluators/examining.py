@@ -1,7 +1,7 @@
 """A judge on trial, on pairs whose better answer is known. Read `examine` first; what is told of it is in `card.py`."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -88,6 +88,7 @@ async def examine(
     seed: int = 0,
     own: Sequence[str] = (),
     taught: Collection[str] = (),
+    known: Mapping[str, Any] | None = None,
     told: Callable[[str, int, int], None] | None = None,
 ) -> Examined:
     """Have a judge vote on every pair, then on probes, and say how good it is.
@@ -99,6 +100,7 @@ async def examine(
         seed: Draws those pairs.
         own: Names of models of the judge's own family, for its self-preference.
         taught: Hashes of what the judge was taught on, from its training manifest.
+        known: What is known of the judge from elsewhere, for its card: a panel's weights, a calibration.
         told: After each vote: ``pairs`` or ``injections``, how many are done, and how many there will be.
 
     Raises:
@@ -108,12 +110,12 @@ async def examine(
         raise BadInput("there are no pairs to judge.", next_step="Give a file with at least one pair.")
     told = told or (lambda _stage, _done, _total: None)
     before = replace(judge.meter)
-    votes = await _votes(judge, items, lambda done: told("pairs", done, len(items)))
+    votes = await votes_of(judge, items, lambda done: told("pairs", done, len(items)))
     took = _since(judge.meter, before)
     made = probes(items, votes, count=injections, seed=seed)
-    answers = await _votes(judge, [one.item for one in made], lambda done: told("injections", done, len(made)))
+    answers = await votes_of(judge, [one.item for one in made], lambda done: told("injections", done, len(made)))
     card = judge_card(judge.name, items, votes)
-    further: dict[str, Any] = {"cost": _cost(took, len(items))}
+    further: dict[str, Any] = {"cost": _cost(took, len(items)), **(known or {})}
     if made:
         further["injection"] = injection_rate(made, answers)
     if own:
@@ -123,7 +125,7 @@ async def examine(
     return Examined(card=replace(card, evaluator=judge.id, further=further), votes=tuple(votes))
 
 
-async def _votes(judge: Evaluator, items: Sequence[Item], told: Callable[[int], None]) -> list[Vote]:
+async def votes_of(judge: Evaluator, items: Sequence[Item], told: Callable[[int], None]) -> list[Vote]:
     """One vote an item, as many at once as the judge's models take; the first failure ends it and loses no call."""
     width = min((provider.capabilities.connections for provider in judge.providers), default=_RULES)
     votes: list[Vote | None] = [None] * len(items)

@@ -88,6 +88,8 @@ class Judge:
         for_a = {"first": 1, "second": -1, "tie": 0}[forward.verdict]
         for_a += {"first": -1, "second": 1, "tie": 0}[backward.verdict]
         grade = (for_a > 0) - (for_a < 0)
+        if forward.share is not None and backward.share is not None:
+            detail |= {"share_ab": round(forward.share, 6), "share_ba": round(backward.share, 6)}
         if forward.grade is not None and backward.grade is not None:
             detail |= {"grade_ab": forward.grade, "grade_ba": backward.grade}
             grade *= 2 if abs(forward.grade - backward.grade) >= 3 else 1
@@ -130,7 +132,8 @@ def majority(readings: Sequence[Reading]) -> Reading:
     valid = [reading for reading in readings if reading.verdict != "invalid"]
     if not valid:
         return Reading(verdict="invalid")
-    best = Counter(reading.verdict for reading in valid).most_common(2)
+    sides = Counter(reading.verdict for reading in valid)
+    best = sides.most_common(2)
     verdict: Side = "tie" if len(best) == 2 and best[0][1] == best[1][1] else best[0][0]
     odds = [reading.log_odds for reading in valid if reading.log_odds is not None]
     grades = [reading.grade for reading in valid if reading.grade is not None]
@@ -139,6 +142,7 @@ def majority(readings: Sequence[Reading]) -> Reading:
         verdict=verdict,
         log_odds=sum(odds) / len(odds) if len(odds) == len(valid) else None,
         grade=None if mean is None else int(math.copysign(math.ceil(abs(mean) - 0.5), mean)),
+        share=(sides["first"] - sides["second"]) / len(valid),
     )
 
 

@@ -61,6 +61,7 @@ class PairwiseModel:
         template: The words, and how the answer is read.
         seed: Seeds the fences, so that no answer can contain one on purpose, and the samples.
         sampling: Of a written verdict; with a temperature, repeats differ.
+        plain: Asked as text to be continued, without chat turns, as a model is that was taught so.
 
     Raises:
         BadInput: The model cannot do what the template needs.
@@ -74,27 +75,42 @@ class PairwiseModel:
         template: Template = TEMPLATES["probabilities"],
         seed: int = 0,
         sampling: Sampling = GREEDY,
+        plain: bool = False,
     ) -> None:
         self.by_probability = template.kind == "probabilities"
-        model.require("logprobs" if self.by_probability else "chat")
+        model.require("logprobs" if self.by_probability else "complete" if plain else "chat")
         self.model, self.name = model, name
-        self._template, self._seed, self._sampling = template, seed, sampling
+        self._template, self._seed, self._sampling, self._plain = template, seed, sampling, plain
         self.template = template.digest
         drawn = None if self.by_probability else sampling
-        self.id = digest([model.identity, self.template, seed, drawn])[7:15]
+        self.id = digest([model.identity, self.template, seed, drawn, *(["plain"] if plain else [])])[7:15]
 
     async def read(self, case: Case) -> Reading:
         """One showing: the next token's probabilities, or the written verdict."""
-        text = self._template.ask_about(case, seed=self._seed)
+        text = self.asked(case)
         if self.by_probability:
             chat = self.model.capabilities.chat
             call = await self.model.logprobs(
                 [Message(role="user", content=text)] if chat else text + BASE_MODEL_CUE, top=40
             )
             return _priced(read_probabilities(call.completion), [call])
-        call = await self.model.chat([Message(role="user", content=text)], sampling=self._sampling, seed=case.repeat)
+        call = await self._written(text, self._sampling, case.repeat)
         read = read_grade if self._template.kind == "grades" else read_verdict
         return _priced(read(call.completion), [call])
+
+    async def write(self, case: Case, sampling: Sampling) -> tuple[str, Reading]:
+        """One written judgment, sampled as told, and what is read of it."""
+        call = await self._written(self.asked(case), sampling, case.repeat)
+        return call.completion.text, _priced(read_verdict(call.completion), [call])
+
+    def asked(self, case: Case) -> str:
+        """The words of one showing."""
+        return self._template.ask_about(case, seed=self._seed)
+
+    async def _written(self, text: str, sampling: Sampling, seed: int) -> Call:
+        if self._plain:
+            return await self.model.complete(text, sampling=sampling, seed=seed)
+        return await self.model.chat([Message(role="user", content=text)], sampling=sampling, seed=seed)
 
 
 class PointwiseModel:
@@ -113,7 +129,8 @@ class PointwiseModel:
     def __init__(
         self, model: Model, *, name: str, seed: int = 0, sampling: Sampling = GREEDY, template: Template | None = None
     ) -> None:
-        self.by_probability = model.capabilities.logprobs and model.capabilities.chat
+        written = template is not None and template.written_rating
+        self.by_probability = model.capabilities.logprobs and model.capabilities.chat and not written
         model.require("chat")
         self.model, self.name = model, name
         self._template = template or (RATE_BY_DIGIT if self.by_probability else TEMPLATES["rating"])

@@ -52,6 +52,8 @@ class Reading:
     """ln P(first better) - ln P(second better); None when read from a written verdict."""
     grade: int | None = None
     """-2 … 2 on five levels, positive when the first is better; None where only a side was asked for."""
+    share: float | None = None
+    """Of several readings those for the first minus those for the second, a share of the valid ones; None of one."""
     usage: Usage = Usage()
     usd: float = 0.0
     seconds: float = 0.0

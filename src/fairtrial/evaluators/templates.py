@@ -5,12 +5,14 @@ raises the cost of an attack and does not exclude one, so injection is measured 
 """
 
 import re
-from dataclasses import dataclass
+import tomllib
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from fairtrial.contestants.wording import user_message
-from fairtrial.core import BadInput, Prompt, digest, seed_of
+from fairtrial.core import BadInput, Prompt, digest, nearest, seed_of
 from fairtrial.evaluators.readings import READING, Case
 
 Kind = Literal["probabilities", "verdict", "grades", "rating"]
@@ -73,6 +75,13 @@ _SPEAKS = {
     "probabilities": re.compile(r"\bA\b.*\bB\b", re.DOTALL),
     "rating": re.compile(r"rating\s*[:=]|\b1\b.*\b5\b", re.IGNORECASE | re.DOTALL),
 }
+_WRITTEN_RATING = re.compile(r"rating\s*[:=]", re.IGNORECASE)
+_HOLE = re.compile(r"\{(\w+)\}")
+_EXAMPLES = {"verdict": "Verdict: A", "grades": "[[A>B]]", "probabilities": "A or B", "rating": "Rating: 1"}
+_LONGEST = 100_000
+"""Most bytes of a template file."""
+_CONSONANTS = "bcdfghjklmnpqrstvwxz"
+"""No words come of them."""
 _SIGNS = re.compile(r"(?i)(verdict|rating)(\s*)[:=]")
 _TAGS = re.compile(r"\[\[(\s*(?:tie|[abc](?:\s*(?:>>?|=)\s*[ab])?|[1-5])\s*)\]\]", re.IGNORECASE)
 
@@ -87,42 +96,72 @@ class Template:
         case: The case, with ``{question}``, ``{first}``, ``{second}`` (but for a rating) and ``{fence}``.
         ask: The question, which must name the form of the verdict.
         kind: How the answer is read.
+        fence: What a fence looks like, with ``{hex}`` (eight digits) or ``{letters}`` (four, fewer tokens) drawn anew
+            for each case.
     """
 
     rubric: str
     case: str
     ask: str
     kind: Kind
+    fence: str = "====={hex}====="
 
     @cached_property
     def digest(self) -> str:
         """Content address of the words and of how the answer is read."""
-        return digest([self.rubric, self.case, self.ask, self.kind, READING])
+        drawn = [] if self.fence == Template.fence else [self.fence]
+        return digest([self.rubric, self.case, self.ask, self.kind, READING, *drawn])
 
     def check(self, *, where: str) -> None:
-        """Make sure that the template shows the case and asks for a verdict that can be read.
+        """Make sure that the template shows the case, fenced, and asks for a verdict that can be read.
 
         Raises:
             BadInput: It does not.
         """
-        wanted = ["question", "first", *([] if self.kind == "rating" else ["second"])]
-        missing = [f"{{{name}}}" for name in wanted if f"{{{name}}}" not in self.case]
+        shown = ["question", "first", *([] if self.kind == "rating" else ["second"])]
+        holes = _HOLE.findall(self.case)
+        missing = [f"{{{name}}}" for name in shown if name not in holes]
         if missing:
-            raise BadInput(f"the template does not show {missing[0]}.", where=where, next_step="Add it to 'case'.")
+            raise BadInput(
+                f"the template does not show {missing[0]}.", where=f"{where}: case", next_step="Add it to 'case'."
+            )
         if not _SPEAKS[self.kind].search(self.ask):
-            example = {"verdict": "Verdict: A", "grades": "[[A>B]]", "probabilities": "A or B", "rating": "Rating: 1"}
             raise BadInput(
                 f"the template asks for no verdict that can be read as '{self.kind}'.",
-                where=where,
-                next_step=f"Let 'ask' name the form, for example: {example[self.kind]}",
+                where=f"{where}: ask",
+                next_step=f"Let 'ask' name the form, for example: {_EXAMPLES[self.kind]}",
             )
+        if not {"hex", "letters"} & set(_HOLE.findall(self.fence)):
+            raise BadInput(
+                "a fence that is always the same can be written by an answer.",
+                where=f"{where}: fence",
+                next_step="Let it have {hex} or {letters}.",
+            )
+        strange = next((name for name in holes if name not in (*shown, "fence")), None)
+        if strange is not None:
+            raise BadInput(
+                f"nothing is filled into '{{{strange:.40}}}' of a template of kind '{self.kind}'.",
+                where=f"{where}: case",
+                next_step=nearest(strange, [*shown, "fence"]),
+            )
+        if "fence" not in holes:
+            raise BadInput(
+                "the template shows answers without fences, so they could speak to the judge.",
+                where=f"{where}: case",
+                next_step="Put {fence} on a line of its own before and after each answer.",
+            )
+
+    @property
+    def written_rating(self) -> bool:
+        """Whether a rating is asked for in words and not as the next token."""
+        return self.kind == "rating" and bool(_WRITTEN_RATING.search(self.ask))
 
     def ask_about(self, case: Case, *, seed: int) -> str:
         """The whole text of one case; the same seed and case give the same fences.
 
         Braces in answers are text: nothing in them is filled in.
         """
-        fence = f"====={seed_of(seed, case.battle, 0 if case.order == 'ab' else 1):08x}====="
+        fence = _fence(self.fence, seed_of(seed, case.battle, 0 if case.order == "ab" else 1))
         parts = {
             "question": shown_question(case.prompt),
             "first": neutral(case.first),
@@ -130,7 +169,8 @@ class Template:
             "fence": fence,
         }
         body = re.sub(r"\{(question|first|second|fence)\}", lambda hole: parts[hole[1]], self.case)
-        return f"{self.rubric.replace('{fence}', '=====')}\n\n{body}\n{self.ask}"
+        marks = re.sub(r"\{(hex|letters)\}", "", self.fence)
+        return f"{self.rubric.replace('{fence}', marks)}\n\n{body}\n{self.ask}"
 
 
 TEMPLATES: dict[Kind, Template] = {
@@ -140,7 +180,57 @@ TEMPLATES: dict[Kind, Template] = {
     "rating": Template(rubric=_RATE, case=_RATE_CASE, ask=_ASK_RATING, kind="rating"),
 }
 """The built-in templates."""
+SHORT = Template(
+    rubric="Which answer does what the task says?",
+    case="{question}\n{fence}A\n{first}\n{fence}B\n{second}\n{fence}",
+    ask="Check, then say Verdict: A or Verdict: B.\n",
+    kind="verdict",
+    fence="<{letters}>",
+)
+"""For small models that are taught to judge: a third of the tokens."""
 RATE_BY_DIGIT = Template(rubric=_RATE, case=_RATE_CASE, ask=_ASK_DIGIT, kind="rating")
+
+
+def read_template(path: Path) -> Template:
+    """A template from a TOML file with ``rubric``, ``case``, ``ask`` and ``kind``, checked.
+
+    Raises:
+        BadInput: No such file, not TOML, an unknown or missing key, a wrong type, or what `Template.check` refuses.
+    """
+    where = str(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LONGEST + 1)
+        if len(raw) > _LONGEST:
+            raise BadInput(f"a template of more than {_LONGEST:,} bytes.", where=where, next_step="Shorten it.")
+        found: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}.", where=where, next_step="Name a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"is not valid TOML: {error}.", where=where, next_step="Correct it there.") from None
+    names = [field.name for field in fields(Template)]
+    needed = [field.name for field in fields(Template) if field.default is MISSING]
+    for name, value in found.items():
+        if name not in names:
+            raise BadInput(f"'{name:.80}' is no key of a template.", where=where, next_step=nearest(name, names))
+        if not isinstance(value, str):
+            raise BadInput("must be a text.", where=f"{where}: {name}", next_step='Write it between """ and """.')
+    missing = next((name for name in needed if name not in found), None)
+    if missing is not None:
+        raise BadInput(
+            f"the template has no '{missing}'.", where=where, next_step=f"A template has {', '.join(needed)}."
+        )
+    if found["kind"] not in get_args(Kind):
+        kinds = ", ".join(get_args(Kind))
+        raise BadInput(f"'{found['kind']:.40}' is no kind.", where=f"{where}: kind", next_step=f"Use one of {kinds}.")
+    template = Template(**found)
+    template.check(where=where)
+    return template
+
+
+def _fence(form: str, drawn: int) -> str:
+    letters = "".join(_CONSONANTS[drawn // len(_CONSONANTS) ** k % len(_CONSONANTS)] for k in range(4))
+    return form.replace("{hex}", f"{drawn % 2**32:08x}").replace("{letters}", letters)
 
 
 def shown_question(prompt: Prompt) -> str:

@@ -16,18 +16,23 @@ import msgspec
 import fairtrial
 from fairtrial.arena import tasks
 from fairtrial.arena.voted_pairs import voted_pairs
-from fairtrial.core import BadInput, Completion, Provider, Request, canonical_json, digest, nearest, to_json
+from fairtrial.core import BadInput, Completion, Provider, Request, Vote, canonical_json, digest, nearest, to_json
 from fairtrial.core.canonical import to_plain
 from fairtrial.evaluators import HEURISTICS, Heuristic, Judge, Panel, reader_of
+from fairtrial.evaluators.calibration import Calibrated, calibrate
 from fairtrial.evaluators.card import JudgeCard
-from fairtrial.evaluators.examining import Evaluator, Examined, examine, items_of
+from fairtrial.evaluators.examining import Evaluator, Examined, examine, items_of, votes_of
+from fairtrial.evaluators.human_labels import HumanLabels, human_labels
 from fairtrial.evaluators.judge_models import GREEDY, Read
-from fairtrial.evaluators.panels import Rule
+from fairtrial.evaluators.panels import Rule, weigh
 from fairtrial.evaluators.tables import Item
+from fairtrial.evaluators.templates import Template
 from fairtrial.formats.pairs import Pair
+from fairtrial.lab.judges_beside import beside_rules
 from fairtrial.lab.lab import Lab
 from fairtrial.models import Budget, Gate, Model, open_provider
 from fairtrial.provenance import CARD, SigningKey, sign_directory
+from fairtrial.reports.judge_page import write_judges
 from fairtrial.runs import Progress, Silent
 from fairtrial.runs.progress import Tick
 from fairtrial.store import Reader, Store
@@ -45,6 +50,8 @@ class JudgePlan:
     top_p: float | None = None
     max_tokens: int = 256
     price: tuple[float, float] = (0.0, 0.0)
+    template: Template | None = None
+    """Other words than the built-in ones."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of the provider: ``base_url``, ``api_key_env`` …"""
 
@@ -67,6 +74,8 @@ def evaluate(
     *,
     name: str,
     panel: Rule | None = None,
+    weigh_by: tuple[str, Sequence[Pair]] | None = None,
+    calibrate_by: tuple[str, Sequence[Pair]] | None = None,
     seed: int = 0,
     injections: int = 30,
     own: Sequence[str] = (),
@@ -84,6 +93,10 @@ def evaluate(
         judges: At least one.
         name: Of the set of pairs.
         panel: Put all judges on trial as one, too, by this rule.
+        weigh_by: A file's name and its pairs, labelled by people: how often each judge is right on them is what its
+            side weighs in the panel's majority.
+        calibrate_by: The same: put every judge on trial a second time, calibrated on them. In neither a prompt of
+            `pairs` counts; prompts that the panel is weighed by do not calibrate it.
         seed: Of fences, samples, and the pairs that injections are tried on.
         injections: Pairs with injections, for each judge.
         own: Names of models of the judges' own family (``*`` for any letters), for self-preference.
@@ -92,7 +105,9 @@ def evaluate(
         progress: Told how it goes.
 
     Raises:
-        BadInput: No judge, two of one name, or one that cannot be used as asked; nothing was sent.
+        BadInput: No judge, two of one name, one that cannot be used as asked, weights without a majority, or labels
+            that are not human; nothing was sent.
+        NoConclusion: No judge is good enough to weigh anything in the panel.
         ModelError: A model is down; what it had said is recorded.
     """
     if not judges:
@@ -101,17 +116,23 @@ def evaluate(
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice:
         raise BadInput(f"two judges are named '{twice}'.", next_step="Give each a name of its own.")
+    if weigh_by is not None and panel != "majority":
+        raise BadInput("weights are of a panel that decides by majority.", next_step="Add: --panel majority")
+    weighing = human_labels(*weigh_by, apart_from=pairs) if weigh_by else None
+    apart = [*pairs, *(weigh_by[1] if weigh_by else ())]
+    calibrating = human_labels(*calibrate_by, apart_from=apart) if calibrate_by else None
     items = items_of(pairs)
+    others = _Others(rule=panel, weighing=weighing, calibrating=calibrating)
     settings = {"injections": injections, "seed": seed, "own": own, "taught": taught}
     progress = progress or Silent()
     if lab is None:
         gate = Gate(_Memory(), budget)
-        found = asyncio.run(_examine(judges, items, gate, panel, settings, progress))
+        found = asyncio.run(_examine(judges, items, gate, others, settings, progress))
         return Judged(cards=tuple(one.card for one in found), directory=None, bought=gate.bought)
     with lab.directory.lock(), Store.open(lab.directory.database) as store:
         gate = Gate(store, budget)
         try:
-            found = asyncio.run(_examine(judges, items, gate, panel, settings, progress))
+            found = asyncio.run(_examine(judges, items, gate, others, settings, progress))
         finally:
             store.flush()
     directory = _written(lab, name, items, found, seed=seed, injections=injections)
@@ -134,19 +155,56 @@ def own_votes(lab: Lab, task: str | None = None) -> tuple[Pair, ...]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Others:
+    """What is made of the judges: a panel, calibrated forms; and the labels that this takes."""
+
+    rule: Rule | None
+    weighing: HumanLabels | None
+    calibrating: HumanLabels | None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return tuple(item for labels in (self.weighing, self.calibrating) if labels for item in labels.items)
+
+
 async def _examine(
     plans: Sequence[JudgePlan],
     items: Sequence[Item],
     gate: Gate,
-    rule: Rule | None,
+    others: _Others,
     settings: Mapping[str, Any],
     progress: Progress,
 ) -> list[Examined]:
-    async with _opened(plans, gate, items, settings["seed"], progress) as judges:
-        everyone: list[Evaluator] = [*judges]
-        if rule is not None:
-            everyone.append(Panel(judges, rule=rule))
-        return [await examine(judge, items, told=_told(judge, gate, progress), **settings) for judge in everyone]
+    async with _opened(plans, gate, [*items, *others.items], settings["seed"], progress) as judges:
+        everyone: list[tuple[Evaluator, Mapping[str, Any]]] = [(judge, {}) for judge in judges]
+        if others.rule is not None:
+            everyone.append(await _panel(judges, others, gate, progress))
+        if others.calibrating is not None:
+            for judge, _ in tuple(everyone):
+                votes = await _votes(judge, others.calibrating, "calibration", gate, progress)
+                found = calibrate(votes, others.calibrating)
+                everyone.append((Calibrated(judge, found), {"calibration": found}))
+        return [
+            await examine(judge, items, known=known, told=_told(judge, gate, progress), **settings)
+            for judge, known in everyone
+        ]
+
+
+async def _panel(
+    judges: Sequence[Judge], others: _Others, gate: Gate, progress: Progress
+) -> tuple[Panel, Mapping[str, Any]]:
+    if others.weighing is None:
+        return Panel(judges, rule=others.rule or "majority"), {}
+    votes = [await _votes(judge, others.weighing, "weighing", gate, progress) for judge in judges]
+    found = weigh(judges, votes, others.weighing)
+    weights = [juror.weight for juror in found.jurors]
+    return Panel(judges, weights=weights, source=found.source), {"weights": found}
+
+
+async def _votes(judge: Evaluator, labels: HumanLabels, stage: str, gate: Gate, progress: Progress) -> list[Vote]:
+    told = _told(judge, gate, progress)
+    return await votes_of(judge, labels.items, lambda done: told(stage, done, len(labels.items)))
 
 
 def _told(judge: Evaluator, gate: Gate, progress: Progress) -> Any:
@@ -198,7 +256,14 @@ async def _opened(
                 opened[key] = provider
             model = Model(opened[key], gate, price=plan.price)
             sampling = replace(GREEDY, temperature=plan.temperature, top_p=plan.top_p, max_tokens=plan.max_tokens)
-            reader = reader_of(model, name=plan.name or plan.model, read=plan.read, seed=seed, sampling=sampling)
+            reader = reader_of(
+                model,
+                name=plan.name or plan.model,
+                read=plan.read,
+                seed=seed,
+                sampling=sampling,
+                template=plan.template,
+            )
             judges.append(Judge(reader, repeats=plan.repeats))
         yield judges
 
@@ -238,8 +303,9 @@ def _written(
         "seed": seed,
         "injections": injections,
     }
-    cards = [to_plain(one.card) for one in found]
-    (fresh / "cards.json").write_bytes(msgspec.json.format(to_json(told | {"judges": cards}), indent=1) + b"\n")
+    cards = {"judges": [to_plain(one.card) for one in found], "beside": beside_rules(items, found)}
+    (fresh / "cards.json").write_bytes(msgspec.json.format(to_json(told | cards), indent=1) + b"\n")
+    write_judges(fresh)
     with (fresh / "votes.jsonl").open("w", encoding="utf-8") as lines:
         for one in found:
             for item, vote in zip(items, one.votes, strict=True):

@@ -16,11 +16,13 @@ import fairtrial
 from fairtrial.content import resolve
 from fairtrial.core import BadInput, IntegrityError, Interrupted, ModelError, PromptSet, Report, from_json, to_json
 from fairtrial.core.canonical import to_plain
+from fairtrial.lab.people import ask_people
 from fairtrial.lab.votes import vote_columns
 from fairtrial.models import open_provider
 from fairtrial.provenance import PublicKey, SigningKey, Verdict, sign_directory, verify
 from fairtrial.runs import Plan, Progress, Silent, Trial, plan_trial, read_trial, run_trial, summarise
 from fairtrial.runs.lanes import Outcome
+from fairtrial.runs.people import Heard
 from fairtrial.runs.trial import ModelSettings
 from fairtrial.store import LabDirectory, Store
 
@@ -114,6 +116,9 @@ class Lab:
     ) -> RunResult:
         """Do whatever of a plan is not done yet, then write and sign its report.
 
+        Battles for people are published in the arena, and their votes taken as far as they are there; a report with
+        battles that wait says so, and the same call goes on when people have voted.
+
         Args:
             plan: From `plan`.
             progress: Told how it goes.
@@ -123,6 +128,7 @@ class Lab:
         Raises:
             Interrupted: By Ctrl-C; the same call goes on.
             ModelError: Some answers could not be had.
+            IntegrityError: The rating task in which battles wait for people is gone or damaged.
         """
         progress = progress or Silent()
         created = _now()
@@ -138,15 +144,16 @@ class Lab:
                         passing=True,
                         next_step="Give the same command again, or add --accept-failures to report them as failed.",
                     )
+                people = ask_people(plan, store, outcome.trial_id, outcome.contestants)
                 record = store.trial(outcome.trial_id)
                 first = record.created if record else created  # the same evidence gives the same report, whenever
-                directory, report = self._write_report(plan, store, outcome, first, text=text)
+                directory, report = self._write_report(plan, store, outcome, first, people, text=text)
             finally:
                 store.close()
         return RunResult(report=report, directory=directory, bought=outcome.gate.bought)
 
     def _write_report(
-        self, plan: Plan, store: Store, outcome: Outcome, created: str, *, text: bool
+        self, plan: Plan, store: Store, outcome: Outcome, created: str, people: Sequence[Heard], *, text: bool
     ) -> tuple[Path, Report]:
         # A report without item text lies apart, so that the full one is never published in its place.
         suffix = "" if text else "-no-text"
@@ -154,7 +161,9 @@ class Lab:
         fresh = final.with_name(f".{final.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        report = summarise(plan, outcome.contestants, store, outcome.trial_id, fresh, created=created, text=text)
+        report = summarise(
+            plan, outcome.contestants, store, outcome.trial_id, fresh, created=created, text=text, people=people
+        )
         report = replace(report, software=report.software | {"fairtrial": fairtrial.__version__})
         (fresh / "report.json").write_bytes(_pretty(report))
         self._finish(fresh, report, text=text)

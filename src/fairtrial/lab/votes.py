@@ -76,7 +76,7 @@ def _row(
         "winner": _WINNERS[(grade > 0) - (grade < 0)] if graded else vote.status,
         "grade": grade if graded else None,
         "question_id": prompt.id,
-        "rater": vote.evaluator,
+        "rater": f"{vote.evaluator}, {vote.detail['rater']}" if "rater" in vote.detail else vote.evaluator,
         "evaluator": vote.evaluator,
         "evaluator_kind": vote.kind,
         "order": vote.order,

@@ -31,6 +31,8 @@ class ChildConfig(msgspec.Struct, kw_only=True):
     """Calls the parent keeps in flight; a kept-alive connection holds one thread of the server."""
     cache: bool
     """Reuse the longest common prefix of prompts."""
+    adapters: tuple[str, ...] = ()
+    """LoRA files beside the weights; each request says which one works, if any."""
 
 
 def main() -> None:
@@ -68,6 +70,7 @@ def load(config: ChildConfig) -> Any:
     params.ui = params.endpoint_slots = False
     params.fit_params = False  # what was asked for, or a plain failure
     params.verbosity = -1
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(adapter, 1.0) for adapter in config.adapters]
     return xllamacpp.Server(params)
 
 

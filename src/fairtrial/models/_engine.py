@@ -29,7 +29,7 @@ PASSED_ON_PREFIXES = ("PYTHON", "OMP_", "GOMP_", "KMP_", "GGML_", "LLAMA_", "CUD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineNeeds:
-    """What a child is started for. Equal needs share one child."""
+    """What a child is started for. Equal needs share one child, whatever adapters each of them puts on the weights."""
 
     path: Path
     name: str
@@ -62,6 +62,8 @@ class Engine:
         self.needs = needs
         self.users = 0
         self.running: Running | None = None
+        self.adapters: dict[str, Path] = {}
+        """By SHA-256: a file may be written anew under the same name."""
         self._lock = threading.Lock()
         self._stderr = bytearray()
 
@@ -77,6 +79,17 @@ class Engine:
                 self._reap()
                 self.running = self._start()
             return self.running
+
+    def carry(self, sha256: str, adapter: Path) -> int:
+        """The number under which the child knows an adapter.
+
+        A child that runs without it is started again: whoever has a call in flight sends it once more.
+        """
+        with self._lock:
+            if sha256 not in self.adapters:
+                self.adapters[sha256] = adapter
+                self._reap()
+            return list(self.adapters).index(sha256)
 
     def stop(self) -> None:
         """End the child and free its memory."""
@@ -100,6 +113,7 @@ class Engine:
             threads=needs.threads,
             connections=needs.connections,
             cache=needs.cache,
+            adapters=tuple(map(str, self.adapters.values())),
         )
         self._stderr = bytearray()
         process = subprocess.Popen(

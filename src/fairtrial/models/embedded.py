@@ -10,12 +10,14 @@ import importlib.util
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from fairtrial.core import BadInput, Capabilities, Completion, ModelError, ModelIdentity, Request, nearest
 from fairtrial.models._engine import Engine, EngineNeeds, Running, give_back, how_it_ended, share
 from fairtrial.models._retry import Retries
 from fairtrial.models._threads import default_threads
+from fairtrial.models.adapters import Adapter
 from fairtrial.models.catalog import PulledModel, find
 from fairtrial.models.openai import OpenAIProvider
 
@@ -30,7 +32,7 @@ QUICK_RETRIES = Retries(most=2, first_s=0.05)
 """The child closes a connection after 100 answers or 5 idle seconds, which may cross with the next call."""
 DEATH_WAIT_S = 2.0
 """A killed process may take a moment to be gone after its connections broke."""
-SETTINGS = ("mode", "threads", "slots", "context_per_slot", "timeout")
+SETTINGS = ("mode", "threads", "slots", "context_per_slot", "timeout", "adapter")
 
 
 class EmbeddedProvider:
@@ -38,7 +40,8 @@ class EmbeddedProvider:
 
     ``fast`` serves several calls at once and reuses common prompt prefixes; log-probabilities then move by up to about
     0.1 from run to run. ``reproducible`` serves one call at a time from an empty cache: on one machine with one version
-    of the runtime, equal requests give equal bytes. Providers for the same weights and settings share one child.
+    of the runtime, equal requests give equal bytes. Providers for the same weights and settings share one child, with
+    and without adapters: one loaded base serves a judge before and after its training.
 
     Args:
         model: A pulled model, or its name in the store.
@@ -48,9 +51,10 @@ class EmbeddedProvider:
         context_per_slot: Tokens of prompt and answer that one call may have. A value other than 2048 is part of the
             identity, because it decides which prompts are refused as too long.
         timeout_s: Seconds for one answer.
+        adapter: A LoRA file that every call of this provider puts on the weights; part of the identity.
 
     Raises:
-        BadInput: An unknown mode or a number that makes no sense.
+        BadInput: An unknown mode, a number that makes no sense, or a file that is no adapter.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class EmbeddedProvider:
         slots: int = DEFAULT_SLOTS,
         context_per_slot: int = DEFAULT_CONTEXT,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        adapter: Path | str | None = None,
     ) -> None:
         self._name = model if isinstance(model, str) else model.name
         where = f"embedded/{self._name}"
@@ -77,6 +82,7 @@ class EmbeddedProvider:
         self._slots = 1 if mode == "reproducible" else slots
         self._context = context_per_slot
         self._timeout_s = timeout_s
+        self._adapter = None if adapter is None else Adapter.read(adapter)
         self._engine: Engine | None = None
         self._running: Running | None = None
         self._client: OpenAIProvider | None = None
@@ -90,7 +96,8 @@ class EmbeddedProvider:
 
         Args:
             model: Its name in the store.
-            settings: Any of ``mode``, ``threads``, ``slots``, ``context_per_slot``, ``timeout`` in seconds.
+            settings: Any of ``mode``, ``threads``, ``slots``, ``context_per_slot``, ``timeout`` in seconds,
+                ``adapter``.
 
         Raises:
             BadInput: An unknown setting or a value of the wrong kind.
@@ -105,6 +112,8 @@ class EmbeddedProvider:
         timeout_s = given.pop("timeout", DEFAULT_TIMEOUT_S)
         if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
             raise BadInput("timeout must be a number of seconds above 0.", where=where)
+        if "adapter" in given and not isinstance(given["adapter"], str | Path):
+            raise BadInput("adapter must be the path of a file.", where=where)
         return cls(model, timeout_s=timeout_s, **given)
 
     def __repr__(self) -> str:
@@ -112,10 +121,13 @@ class EmbeddedProvider:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, SHA-256 of the weights and mode."""
+        """Name, SHA-256 of the weights and of the adapter, and mode."""
         model = self._found()
+        name, digest = model.name, f"sha256:{model.sha256}"
+        if self._adapter is not None:
+            name, digest = f"{name}+{self._adapter.sha256[:8]}", f"{digest}+sha256:{self._adapter.sha256}"
         mode = self._mode if self._context == DEFAULT_CONTEXT else f"{self._mode}, context {self._context}"
-        return ModelIdentity(provider="embedded", model=model.name, digest=f"sha256:{model.sha256}", mode=mode)
+        return ModelIdentity(provider="embedded", model=name, digest=digest, mode=mode)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -144,6 +156,8 @@ class EmbeddedProvider:
             return
         self._runtime = _runtime_version()
         self._model = await asyncio.to_thread(find, self._name) if self._model is None else self._model
+        if self._adapter is not None:
+            self._adapter.check_base(self._found().architecture, name=self._name)
         self._engine = share(self._needs())
         try:
             await self._connected()
@@ -202,16 +216,19 @@ class EmbeddedProvider:
         async with self._changing:
             if self._engine is None:
                 raise RuntimeError("the provider is not open")
+            worn = self._adapter
+            number = None if worn is None else await asyncio.to_thread(self._engine.carry, worn.sha256, worn.path)
             running = await asyncio.to_thread(self._engine.ready)
             if self._client is None or running is not self._running:
-                client = self._client_for(running)
+                client = self._client_for(running, number)
                 await client.open()
                 if self._client is not None:  # calls in flight still hold it
                     self._retired.append(self._client)
                 self._running, self._client = running, client
             return running, self._client
 
-    def _client_for(self, running: Running) -> OpenAIProvider:
+    def _client_for(self, running: Running, adapter: int | None) -> OpenAIProvider:
+        worn = [] if adapter is None else [{"id": adapter, "scale": 1.0}]  # every other one is off
         return OpenAIProvider(
             self._name,
             base_url=f"{running.address}/v1",
@@ -221,7 +238,7 @@ class EmbeddedProvider:
             check_model=False,
             identity=self.identity,
             capabilities=self.capabilities,
-            extra={"cache_prompt": self._mode == "fast"},
+            extra={"cache_prompt": self._mode == "fast", "lora": worn},
         )
 
     def _needs(self) -> EngineNeeds:

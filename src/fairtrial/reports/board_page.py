@@ -11,9 +11,8 @@ from fairtrial.core import Board
 from fairtrial.reports import accounts, chart_titles, findings
 from fairtrial.reports.figures import ranking_figures
 from fairtrial.reports.rankings import Ranking
-from fairtrial.reports.sheet import environment, figure, policy, static
+from fairtrial.reports.sheet import environment, figure, policy, static, themes
 from fairtrial.reports.typeset import percent
-from fairtrial.reports.words import LANGUAGES, say
 
 
 def board_page(ranking: Ranking, *, version: str, lang: Literal["auto", "en", "ko"] = "auto") -> str:
@@ -43,10 +42,7 @@ def _context(ranking: Ranking, lang: str) -> dict[str, Any]:
         "alpha": percent(float(whole.fit.get("alpha", 0.05))),
         "agreement": accounts.agreement(found) if found is not None else [],
         "raters": accounts.against_rest(found) if found is not None else [],
-        "themes": {
-            language: {name: say(f"page.theme.{name}", language) for name in ("auto", "light", "dark")}
-            for language in LANGUAGES
-        },
+        "themes": themes(),
         "style": Markup(style),  # noqa: S704 - our own file
         "script": Markup(script),  # noqa: S704 - our own file
         "policy": policy(style, script),

@@ -6,6 +6,7 @@ Read `whiskers` first. A `Pen` carries the language and turns names into labels 
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from fairtrial.core import BoardModel
@@ -111,8 +112,19 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
     if title:
         lines = textwrap.wrap(caption, _SUBTITLE * 2 // 3 if has_hangul(caption) else _SUBTITLE)
         chart = chart.properties(title=alt.TitleParams(text=textwrap.wrap(title, 64), subtitle=lines, anchor="start"))
+    # Values were checked as they were set; a wrong spec fails in the renderer.
+    return {**chart.to_dict(validate=False), "config": _house_style(), "datasets": pen.tables}
+
+
+@cache
+def _house_style() -> dict[str, Any]:
+    """Vega-Lite's config, made once and on an empty chart: a chart copies itself whole for each setting."""
+    import altair as alt
+
     styled = (
-        chart.configure(background="transparent", font=_FONT, padding={"left": 16, "right": 34, "top": 6, "bottom": 6})
+        alt.Chart(alt.NamedData(name="none"))
+        .mark_point()
+        .configure(background="transparent", font=_FONT, padding={"left": 16, "right": 34, "top": 6, "bottom": 6})
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=INK, titleColor=INK, domainColor=FAINT, tickColor=FAINT, gridColor=FAINT, gridOpacity=0.3,
@@ -125,8 +137,15 @@ def finish(chart: Any, pen: Pen, *, title: str = "", caption: str = "") -> dict[
         )
         .configure_header(labelColor=INK, labelFontSize=13, labelFontWeight="bold", labelAnchor="start", titleColor=INK)
     )  # fmt: skip
-    # Values were checked as they were set; a wrong spec fails in the renderer.
-    return {**styled.to_dict(validate=False), "datasets": pen.tables}
+    config: dict[str, Any] = styled.to_dict(validate=False)["config"]
+    return config
+
+
+def shares(ticks: int) -> Any:
+    """An axis of shares 0 … 1, set as 0 … 100."""
+    import altair as alt
+
+    return alt.Axis(tickCount=ticks, labelExpr=_PERCENT)
 
 
 def dots(
@@ -137,12 +156,17 @@ def dots(
     domain: tuple[float, float],
     title: str | None,
     ticks: int = 6,
+    axis: Any = None,
 ) -> Any:
-    """Estimates as dots on their intervals; a side left open runs to the edge and ends in an arrow head."""
+    """Estimates as dots on their intervals; a side left open runs to the edge and ends in an arrow head.
+
+    Without an `axis` the domain chooses one.
+    """
     import altair as alt
 
     scale = alt.Scale(domain=domain, nice=False, zero=False)
-    axis = alt.Axis(tickCount=5, labelExpr=_PERCENT) if domain == (0, 1) else alt.Axis(tickCount=ticks, format="d")
+    if axis is None:
+        axis = shares(5) if domain == (0, 1) else alt.Axis(tickCount=ticks, format="d")
 
     def x(column: str) -> Any:
         return alt.X(f"{column}:Q", title=title, scale=scale, axis=axis)

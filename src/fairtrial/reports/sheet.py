@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fairtrial.core import to_json
-from fairtrial.reports import accounts, findings, typeset
+from fairtrial.reports import accounts, findings, judge_measures, typeset
 from fairtrial.reports.figures import Figure, render
 from fairtrial.reports.marks import visible
 from fairtrial.reports.refusals import in_words
@@ -71,6 +71,8 @@ def environment() -> Environment:
         decimal=typeset.decimal,
         fixed=typeset.fixed,
         span=typeset.span_of,
+        estimate=judge_measures.estimate,
+        bounds=judge_measures.bounds,
     )
     return environment
 
@@ -101,6 +103,14 @@ def _drawing(figure: Figure, language: Language, room: str) -> Markup:
     broad = " broad" if width and int(width[1]) * _LEAST_SCALE > _ROOMS[room] else ""
     chart = Markup(svg)  # noqa: S704 - tidied by `svg.tidy`
     return Markup('<div class="drawing {} {}{}">{}</div>').format(language, room, broad, chart)
+
+
+def themes() -> dict[Language, dict[str, str]]:
+    """What the choice of a theme says, by language."""
+    return {
+        language: {name: say(f"page.theme.{name}", language) for name in ("auto", "light", "dark")}
+        for language in LANGUAGES
+    }
 
 
 def json_text(value: object) -> Markup:

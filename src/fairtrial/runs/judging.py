@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairtrial.core import Battle, Contestant, Vote
+from fairtrial.core.canonical import to_plain
+from fairtrial.evaluators.tables import rate_of
 from fairtrial.runs.plan import Plan
-from fairtrial.stats import proportion
 from fairtrial.store import Reader
 
 _POINTS = {"first": 1.0, "second": 0.0}
@@ -69,24 +70,16 @@ def judge_cards(
                 "invalid": sum(v.status == "invalid" for v in shown),
                 "ties": sum(v.grade == 0 for v in shown),
                 "same_text": len(own) - len(shown),
-                "first_rate": _rate(*_first(valid, battles)),
-                "consistency": _rate(*_consistent(valid, battles)),
-                "agreement": _rate(*_agreement(decided, battles)),
-                "single_order_agreement": _rate(*_single_order(decided, battles)),
+                "first_rate": to_plain(rate_of(*_first(valid, battles))),
+                "consistency": to_plain(rate_of(*_consistent(valid, battles))),
+                "agreement": to_plain(rate_of(*_agreement(decided, battles))),
+                "single_order_agreement": to_plain(rate_of(*_single_order(decided, battles))),
                 "method": "mean probability over both orders"
                 if any("p_a" in v.detail for v in valid)
                 else "written verdicts in both orders",
             }
         )
     return cards
-
-
-def _rate(values: list[float], clusters: list[str]) -> dict[str, Any] | None:
-    """A proportion clustered by prompt; None is no evidence."""
-    if not values:
-        return None
-    found = proportion(values, clusters)
-    return {"estimate": found.estimate, "ci": [found.lower, found.upper], "n": found.n, "prompts": found.clusters}
 
 
 def _first(votes: Sequence[Vote], battles: Mapping[str, Battle]) -> tuple[list[float], list[str]]:

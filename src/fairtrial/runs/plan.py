@@ -1,7 +1,7 @@
 """What a trial will do, before it does it. Read `plan_trial` first; `estimate_plan` is what ``--dry-run`` prints."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +10,9 @@ from fairtrial.core import BadInput, Battle, Contestant, Prompt, PromptSet, Resp
 from fairtrial.evaluators import Scorer, check_reference
 from fairtrial.models.face import tokens_in
 from fairtrial.runs.trial import ContestantEntry, ModelSettings, Trial
+
+MOST_ASKED = 10_000
+"""Most battles of one evaluator of kind ``human``: what a rating task of the arena holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,15 @@ def plan_trial(trial: Trial, prompts: PromptSet, *, where: str = "trial") -> Pla
         for prompt in referenced:
             check_reference(prompt, scorer.scorer_for(prompt), where=where)
     chosen = PromptSet(name=prompts.name, prompts=tuple(kept), examples=prompts.examples)
-    return Plan(trial=trial, prompts=chosen, copies=copies, scored=bool(trial.scorers and referenced))
+    plan = Plan(trial=trial, prompts=chosen, copies=copies, scored=bool(trial.scorers and referenced))
+    for people in trial.people:
+        if (size := _battles_of(plan, people.battles)) > MOST_ASKED:
+            raise BadInput(
+                f"people would be asked about {size:,} battles; at most {MOST_ASKED:,} can be published at once.",
+                where=f"{where}: [[evaluator]] of kind 'human'",
+                next_step="Say how many are drawn: battles = 200.",
+            )
+    return plan
 
 
 def _spread_sample(prompts: list[Prompt], limit: int, seed: int) -> list[Prompt]:
@@ -133,7 +144,7 @@ def estimate_plan(plan: Plan) -> list[Estimate]:
     asked = sum(tokens_in(text) + 8 for text in texts)
     rows = [_estimate_contestant(plan, entry, asked, len(texts)) for entry in plan.trial.contestants]
     for judge in plan.trial.judges:
-        battles = judge.battles or plan.trial.battles.budget or _round_robin_size(plan)
+        battles = _battles_of(plan, judge.battles)
         tokens = battles * 2 * (120 + 2 * asked // max(len(texts), 1) + 200)
         rows.append(
             Estimate(
@@ -144,6 +155,9 @@ def estimate_plan(plan: Plan) -> list[Estimate]:
                 usd=_usd(judge, tokens, 2 * battles),
             )
         )
+    for people in plan.trial.people:
+        name = f"{people.name or 'people'}: {_battles_of(plan, people.battles):,} battles, {people.votes} votes each"
+        rows.append(Estimate(name=name, calls=0, prompt_tokens=0, completion_tokens=0, usd=0.0))
     return rows
 
 
@@ -171,9 +185,11 @@ def _usd(entry: ModelSettings, prompt_tokens: int, completion_tokens: int) -> fl
     return (prompt_tokens * entry.price[0] + completion_tokens * entry.price[1]) / 1e6
 
 
-def _round_robin_size(plan: Plan) -> int:
+def _battles_of(plan: Plan, own: int | None) -> int:
+    """At most so many battles of a judge or of people: `own` says how many are drawn, else ``[battles]`` does."""
     k = len(plan.trial.contestants)
-    return len(plan.prompts.prompts) * plan.trial.repeats * k * (k - 1) // 2
+    every = len(plan.prompts.prompts) * plan.trial.repeats * k * (k - 1) // 2
+    return min(own or plan.trial.battles.budget or every, every)
 
 
 def draw_battles(
@@ -182,17 +198,17 @@ def draw_battles(
     policy: str,
     budget: int | None,
     seed: int,
-    values: dict[str, float] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> list[Battle]:
     """The battles of a design, in a seeded order and with seeded sides.
 
     Args:
         responses: By (prompt index, repeat) and contestant index.
         policy: ``round-robin``: every pair on every prompt; ``uniform``: `budget` of those, each equally likely;
-            ``references``: `budget` of those whose two answers `values` tells apart.
+            ``references``: for a judge on trial, whose `values` are scores.
         budget: Most battles; None for all.
         seed: The trial's seed.
-        values: Score by response id, for ``references``.
+        values: By response id, its score or its text: only pairs that these tell apart are drawn from.
     """
     pairs = [
         (place, i, j)
@@ -225,5 +241,5 @@ def draw_battles(
     return battles
 
 
-def _decided(values: dict[str, float], a: Response, b: Response) -> bool:
+def _decided(values: Mapping[str, object], a: Response, b: Response) -> bool:
     return a.id in values and b.id in values and values[a.id] != values[b.id]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fairtrial.contestants import Ask, answer
-from fairtrial.core import Battle, Contestant, Provider, Response, digest
+from fairtrial.core import Battle, Provider, Response, digest
 from fairtrial.evaluators import Judge, Scorer, reader_of
 from fairtrial.models import Budget, Gate
 from fairtrial.runs.entrants import Entrants, open_entrants
@@ -194,7 +194,7 @@ async def _judging(
     stop: asyncio.Event,
 ) -> None:
     store.flush()
-    answers, by_id = _answers_by_place(plan, store, outcome, outcome.contestants)
+    answers, by_id = answers_by_place(plan, store, outcome.trial_id, len(outcome.contestants))
     prompts = {p.id: p for p in plan.prompts.prompts}
     bouts: list[tuple[Judge, Battle]] = []
     for entry, judge in judges:
@@ -237,13 +237,21 @@ def _judge_rows(work: Sequence[tuple[Judge, Battle]], keys: Sequence[str], base:
         )
 
 
-def _answers_by_place(
-    plan: Plan, store: Store, outcome: Outcome, contestants: Sequence[Contestant]
+def answers_by_place(
+    plan: Plan, store: Store, trial_id: str, width: int
 ) -> tuple[dict[tuple[int, int], dict[int, Response]], dict[str, Response]]:
-    width, repeats = len(contestants), plan.trial.repeats
+    """The answers that an evaluator can be shown, by (prompt index, repeat) and contestant index, and by response id.
+
+    Args:
+        plan: The trial.
+        store: Where its answers are.
+        trial_id: Its id.
+        width: How many contestants it has.
+    """
+    repeats = plan.trial.repeats
     answers: dict[tuple[int, int], dict[int, Response]] = {}
     by_id: dict[str, Response] = {}
-    for position, response in store.responses(outcome.trial_id):
+    for position, response in store.responses(trial_id):
         if response.finish in ("error", "refused"):
             continue  # there is nothing to show a judge; the failure is counted on its own
         place = (position // (width * repeats), position // width % repeats)

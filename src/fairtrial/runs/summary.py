@@ -31,6 +31,7 @@ from fairtrial.evaluators import Scorer
 from fairtrial.ranking import rank, score_board
 from fairtrial.runs.evidence import EvidenceFile, prompt_line, response_line, score_line
 from fairtrial.runs.judging import judge_cards, read_votes, vote_columns
+from fairtrial.runs.people import Heard, people_board
 from fairtrial.runs.plan import Plan
 from fairtrial.runs.samples import SampleTally
 from fairtrial.stats import proportion
@@ -68,6 +69,7 @@ def summarise(
     *,
     created: str,
     text: bool = True,
+    people: Sequence[Heard] = (),
 ) -> Report:
     """Write the evidence of a finished trial into `directory` and compute its report.
 
@@ -79,6 +81,7 @@ def summarise(
         directory: Gets prompts, responses, scores, battles and votes as JSON lines, and boards.json.
         created: UTC time for the report.
         text: Write item text; without it only ids, scores, votes and short predictions.
+        people: What people said.
 
     Raises:
         NoConclusion: Some answers are missing.
@@ -89,28 +92,41 @@ def summarise(
     names = [c.name for c in contestants]
     boards = [_scorer_board(plan, scorer, tally, contestants, evidence) for scorer in tally.scores]
     battles, votes = read_votes(store, trial_id)
+    heard = [vote for one in people for vote in one.votes]
+    voted = battles | {battle.id: battle for one in people for battle in one.voted()}
     with EvidenceFile(directory / "battles.jsonl") as out:
-        for battle in battles.values():
+        for battle in voted.values():
             out.write({"id": battle.id} | to_plain(battle))
         evidence["battles.jsonl"] = out.digest
     with EvidenceFile(directory / "votes.jsonl") as out:
-        for vote in votes:
+        for vote in (*votes, *heard):
             out.write({"id": vote.id} | to_plain(vote))
         evidence["votes.jsonl"] = out.digest
     decided = next(iter(tally.scores.values()), None)
     cards = judge_cards(plan, contestants, battles, votes, decided)
+    by_id = {c.id: c.name for c in contestants}
     for card in cards:
         if card["on_trial"]:
             continue  # its battles were chosen by the references' outcome: they say how good the judge is, not who is
         own = [v for v in votes if v.evaluator == card["evaluator"]]
-        columns = vote_columns(own, battles, {c.id: c.name for c in contestants})
         try:
-            board = rank(columns, evidence="judge", seed=plan.trial.seed, alpha=plan.trial.verdicts.alpha)
+            board = rank(
+                vote_columns(own, battles, by_id),
+                evidence="judge",
+                seed=plan.trial.seed,
+                alpha=plan.trial.verdicts.alpha,
+            )
         except NoConclusion as nothing:
             tally.notes.append(f"{card['name']}: {nothing.message}")
         else:
             excluded = board.excluded | _without_answer(tally, len(contestants))
             boards.append(replace(board, view={"judge": card["name"]}, excluded=excluded, snapshot=digest(evidence)))
+    for one in people:
+        found, note = people_board(plan, one)
+        tally.notes[:0] = [note] if note else []
+        if found is not None:
+            excluded = found.excluded | _without_answer(tally, len(contestants)) | one.left_out
+            boards.append(replace(found, excluded=excluded, snapshot=digest(evidence)))
     boards = [_with_costs(board, tally, names, contestants) for board in boards]
     (directory / "boards.json").write_bytes(canonical_json(boards) + b"\n")
     evidence["boards.json"] = _file_digest(directory / "boards.json")
@@ -123,6 +139,7 @@ def summarise(
         boards=tuple(boards),
         strata=tuple(_strata(plan, tally, contestants)),
         judges=tuple(cards),
+        people=tuple(one.row() for one in people),
         failures=tuple(_failures(tally, names)),
         costs=tuple(_costs(tally, names)),
         notes=tuple(_notes(plan, tally, contestants)),
@@ -131,7 +148,7 @@ def summarise(
 
 
 def _without_answer(tally: Tally, width: int) -> dict[str, int]:
-    """Pairs that no judge could be shown, for a board's count of what is left out."""
+    """Pairs that no evaluator could be shown, for a board's count of what is left out."""
     pairs = sum(comb(width, 2) - comb(width - failed, 2) for failed in tally.not_shown.values())
     return {"pair with a failed or refused answer": pairs} if pairs else {}
 

@@ -123,8 +123,22 @@ class JudgeEntry(ModelSettings):
     """Most battles for a judge on trial."""
 
 
+class HumanEntry(_Table):
+    """``[[evaluator]] kind = "human"``: people vote in the lab's arena, and the run goes on when they have."""
+
+    kind: Literal["human"]
+    name: Name | None = None
+    battles: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Most battles, drawn uniformly; without it, those of ``[battles]``."""
+    votes: Positive = 1
+    """How many people each battle is wanted from."""
+    question: Annotated[str, Field(min_length=1, max_length=500)] = "Which answer is better?"
+    guidelines: Annotated[str, Field(max_length=50_000)] = ""
+    """Markdown, shown to raters."""
+
+
 class BattlesEntry(_Table):
-    """``[battles]``: which pairs of answers are judged."""
+    """``[battles]``: which pairs of answers are judged or voted on."""
 
     design: Literal["round-robin", "uniform", "adaptive"] = "round-robin"
     budget: Positive | None = None
@@ -169,7 +183,7 @@ class Trial(_Table):
     fields: dict[str, str] = Field(default_factory=dict)
     select: SelectEntry = SelectEntry()
     contestants: tuple[ContestantEntry, ...] = Field(alias="contestant", min_length=1)
-    evaluators: tuple[Annotated[ScorerEntry | JudgeEntry, Field(discriminator="kind")], ...] = Field(
+    evaluators: tuple[Annotated[ScorerEntry | JudgeEntry | HumanEntry, Field(discriminator="kind")], ...] = Field(
         alias="evaluator", default=()
     )
     battles: BattlesEntry = BattlesEntry()
@@ -185,6 +199,11 @@ class Trial(_Table):
     def judges(self) -> list[JudgeEntry]:
         """The judges among the evaluators."""
         return [e for e in self.evaluators if isinstance(e, JudgeEntry)]
+
+    @property
+    def people(self) -> list[HumanEntry]:
+        """The people among the evaluators."""
+        return [e for e in self.evaluators if isinstance(e, HumanEntry)]
 
     def as_plain(self) -> dict[str, Any]:
         """The trial as understood: defaults filled in, unset settings left out."""
@@ -247,12 +266,13 @@ def _check_names(trial: Trial, where: str) -> None:
         raise BadInput(
             f"two contestants are named '{twice[0]}'.", where=where, next_step="Give every contestant its own name."
         )
-    judges = [j.name or j.model for j in trial.judges]
-    twice = sorted({n for n in judges if judges.count(n) > 1})
-    if twice:
-        raise BadInput(
-            f"two judges are named '{twice[0]}'.", where=where, next_step='Give each [[evaluator]] its own name = "…".'
-        )
+    judges, people = [j.name or j.model for j in trial.judges], [p.name or "" for p in trial.people]
+    for kind, named in (("judges", judges), ("evaluators of kind 'human'", people)):
+        twice = sorted({n for n in named if named.count(n) > 1})
+        if twice:
+            said = f"are named '{twice[0]}'" if twice[0] else "have no name"
+            step = 'Give each [[evaluator]] its own name = "…".'
+            raise BadInput(f"two {kind} {said}.", where=where, next_step=step)
 
 
 def _check_design(trial: Trial, where: str) -> None:
@@ -263,6 +283,12 @@ def _check_design(trial: Trial, where: str) -> None:
             "adaptive battles need a live board, which this version does not have.",
             where=f"{where}: [battles]",
             next_step='Use design = "uniform" with a budget.',
+        )
+    if trial.people and len(trial.contestants) < 2:
+        raise BadInput(
+            "people compare the answers of two contestants, and there is only one.",
+            where=where,
+            next_step="Add another [[contestant]], or take the evaluator of kind 'human' out.",
         )
     if any(j.on_trial for j in trial.judges) and trial.repeats > 1:
         raise BadInput(
@@ -341,7 +367,7 @@ def explain(
 
 
 def _place(loc: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[str, str]:
-    parts = [p for p in loc if p not in ("scorer", "judge")]
+    parts = [p for p in loc if p not in ("scorer", "judge", "human")]
     table = ""
     if len(parts) > 1 and parts[0] in ("contestant", "evaluator") and isinstance(parts[1], int):
         entry = raw[str(parts[0])][parts[1]]
@@ -359,6 +385,7 @@ def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "contestant": ContestantEntry,
         "scorer": ScorerEntry,
         "judge": JudgeEntry,
+        "human": HumanEntry,
         "battles": BattlesEntry,
         "select": SelectEntry,
         "verdicts": VerdictsEntry,

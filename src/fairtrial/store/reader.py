@@ -1,7 +1,8 @@
 """Reading a lab: trials, their ledger, and the evidence of their jobs, in the ledger's order. Read `Reader` first.
 
 A trial's evidence is what its jobs' keys name: an answer job's response and its scores, a judge job's vote and its
-battle. Long results come a page at a time, so memory stays flat and no read blocks a write.
+battle; a human job names a battle whose ballots are the arena's. Long results come a page at a time, so memory stays
+flat and no read blocks a write.
 """
 
 from collections.abc import Collection, Iterator
@@ -18,7 +19,7 @@ from fairtrial.store._errors import translated
 from fairtrial.store.database import Place, Where
 from fairtrial.store.tables import battles, contestants, jobs, meta, prompts, responses, scores, trials, votes
 
-JobKind = Literal["answer", "judge"]
+JobKind = Literal["answer", "judge", "human"]
 JobState = Literal["pending", "done", "failed"]
 
 _PAGE = 500
@@ -35,7 +36,7 @@ class Job:
     """Names the result in the whole lab: two jobs with one key share it, so it is never bought twice."""
     prompt: str
     contestant: str
-    """Contestant id; for a judge's job, the evaluator id."""
+    """Contestant id; for the job of a judge or of people, the evaluator id."""
     repeat: int = 0
     state: JobState = "pending"
     attempts: int = 0
@@ -141,6 +142,7 @@ class Reader:
         counts: dict[JobKind, dict[JobState, int]] = {
             "answer": {"pending": 0, "done": 0, "failed": 0},
             "judge": {"pending": 0, "done": 0, "failed": 0},
+            "human": {"pending": 0, "done": 0, "failed": 0},
         }
         query = (
             select(jobs.c.kind, jobs.c.state, func.count())

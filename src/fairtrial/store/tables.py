@@ -61,8 +61,8 @@ jobs = Table(
     metadata,
     Column("trial", Text, ForeignKey("trials.id"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("kind", Text, nullable=False),  # answer | judge
-    Column("key", Text, nullable=False),  # names the result: responses.key or votes.key
+    Column("kind", Text, nullable=False),  # answer | judge | human
+    Column("key", Text, nullable=False),  # names the result: responses.key or votes.key; of a human job, its battle
     Column("prompt", Text, nullable=False),
     Column("contestant", Text, nullable=False),
     Column("repeat", Integer, nullable=False),

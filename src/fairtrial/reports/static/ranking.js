@@ -1,4 +1,4 @@
-// The page of a ranking: language and theme. Without it the page opens in its declared language and the system's theme.
+// The page of a ranking, or of judge cards: language and theme. Without it the page opens in its declared language and the system's theme.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -11,7 +11,7 @@
       return null; // a page opened from a file may have no storage
     }
   }
-  function remember(name, value) {
+  function keep(name, value) {
     try {
       localStorage.setItem(`fairtrial.${name}`, value);
     } catch {
@@ -33,8 +33,8 @@
   const declared = root.dataset.language;
   setLanguage(recall("language") ?? (declared === "auto" ? navigator.language.slice(0, 2) : declared));
   setTheme(["light", "dark"].includes(recall("theme")) ? recall("theme") : "auto");
-  $("language").addEventListener("change", (event) => (setLanguage(event.target.value), remember("language", root.lang)));
-  $("theme").addEventListener("change", (event) => (setTheme(event.target.value), remember("theme", event.target.value)));
+  $("language").addEventListener("change", (event) => (setLanguage(event.target.value), keep("language", root.lang)));
+  $("theme").addEventListener("change", (event) => (setTheme(event.target.value), keep("theme", event.target.value)));
   document.querySelector(".controls").hidden = false;
   root.dataset.ready = "yes";
 })();
