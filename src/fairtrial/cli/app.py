@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fairtrial.cli.judging import judge_app
 from fairtrial.cli.models import models_app
 from fairtrial.cli.output import as_json, console, save_picture, show_report, table
+from fairtrial.cli.training import judge_app
 from fairtrial.core.errors import NoConclusion
 
 app = typer.Typer(

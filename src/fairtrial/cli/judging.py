@@ -10,6 +10,7 @@ from fairtrial.cli.output import as_json, console, shown
 
 judge_app = typer.Typer(help="Judge models: how good are they, and teaching one.", no_args_is_help=True)
 DEFAULT_LAB = Path("lab")
+_LOCAL = ("embedded", "taught")
 
 
 @judge_app.command()
@@ -23,7 +24,9 @@ def evaluate(
     ] = None,
     judge: Annotated[
         list[str] | None,
-        typer.Option(help="heuristic/longer|first|overlap, embedded/NAME, openai/NAME, sim/NAME; repeatable."),
+        typer.Option(
+            help="heuristic/longer|first|overlap, embedded/, openai/ or sim/NAME, taught/RUN/round-N; repeatable."
+        ),
     ] = None,
     votes: Annotated[
         str | None, typer.Option(help="In place of a file: the lab's own votes, 'arena' or a rating task's id.")
@@ -113,7 +116,7 @@ def evaluate(
     plans = []
     for model in judge or ():
         kind = model.partition("/")[0]
-        settings: dict[str, Any] = reached if kind == "openai" else {"threads": threads} if kind == "embedded" else {}
+        settings: dict[str, Any] = reached if kind == "openai" else {"threads": threads} if kind in _LOCAL else {}
         plans.append(
             JudgePlan(
                 model=model,
@@ -127,7 +130,14 @@ def evaluate(
                 settings=settings,
             )
         )
-    taught = read_manifest(manifest) if manifest else ()
+    manifests = [manifest] if manifest else []
+    manifests += [
+        told
+        for model in judge or ()
+        if model.startswith("taught/")
+        and (told := Path(model.removeprefix("taught/")).parent / "manifest.json").exists()
+    ]
+    taught = frozenset[str]().union(*map(read_manifest, manifests))
     with shown_progress(quiet=json) as progress:
         judged = put_on_trial(
             desk,

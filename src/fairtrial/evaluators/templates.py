@@ -183,7 +183,7 @@ TEMPLATES: dict[Kind, Template] = {
 SHORT = Template(
     rubric="Which answer does what the task says?",
     case="{question}\n{fence}A\n{first}\n{fence}B\n{second}\n{fence}",
-    ask="Check, then say Verdict: A or Verdict: B.\n",
+    ask="Verdict: A or B?\n",
     kind="verdict",
     fence="<{letters}>",
 )

@@ -16,7 +16,18 @@ import msgspec
 import fairtrial
 from fairtrial.arena import tasks
 from fairtrial.arena.voted_pairs import voted_pairs
-from fairtrial.core import BadInput, Completion, Provider, Request, Vote, canonical_json, digest, nearest, to_json
+from fairtrial.core import (
+    BadInput,
+    Completion,
+    Provider,
+    Request,
+    Sampling,
+    Vote,
+    canonical_json,
+    digest,
+    nearest,
+    to_json,
+)
 from fairtrial.core.canonical import to_plain
 from fairtrial.evaluators import HEURISTICS, Heuristic, Judge, Panel, reader_of
 from fairtrial.evaluators.calibration import Calibrated, calibrate
@@ -36,11 +47,12 @@ from fairtrial.reports.judge_page import write_judges
 from fairtrial.runs import Progress, Silent
 from fairtrial.runs.progress import Tick
 from fairtrial.store import Reader, Store
+from fairtrial.training.judges import TaughtJudge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgePlan:
-    """One judge as asked for: a rule (``heuristic/longer``) or a model and how it is read."""
+    """One judge as asked for: a rule (``heuristic/longer``), a model and how it is read, or ``taught/DIRECTORY``."""
 
     model: str
     name: str = ""
@@ -240,6 +252,9 @@ async def _opened(
                     raise BadInput(f"there is no rule '{plan.model}'.", next_step=nearest(rest, HEURISTICS))
                 judges.append(Judge(Heuristic(rest)))
                 continue
+            if provider_name == "taught":
+                judges.append(await _taught(plan, Path(rest), gate, stack))
+                continue
             settings = {k: v for k, v in plan.settings.items() if v is not None}
             key = canonical_json([plan.model, settings])
             if key not in opened:
@@ -266,6 +281,16 @@ async def _opened(
             )
             judges.append(Judge(reader, repeats=plan.repeats))
         yield judges
+
+
+async def _taught(plan: JudgePlan, directory: Path, gate: Gate, stack: contextlib.AsyncExitStack) -> Judge:
+    """A judge of a training run; several rounds of one run share the loaded base."""
+    taught = TaughtJudge.read(directory)
+    provider = taught.provider(directory, threads=plan.settings.get("threads"))
+    await provider.open()
+    stack.push_async_callback(provider.close)
+    drawn = Sampling(temperature=plan.temperature, top_p=plan.top_p, max_tokens=taught.max_tokens)
+    return Judge(taught.reader(Model(provider, gate), sampling=drawn), repeats=plan.repeats)
 
 
 def _better(item: Item) -> str:

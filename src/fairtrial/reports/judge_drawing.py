@@ -14,8 +14,9 @@ from fairtrial.reports.figures import Figure, render
 from fairtrial.reports.findings import span
 from fairtrial.reports.judges_told import Told
 from fairtrial.reports.marks import visible
-from fairtrial.reports.typeset import count
+from fairtrial.reports.typeset import count, decimal
 from fairtrial.reports.words import Language, sentence
+from fairtrial.stats import JudgeComparison
 
 _NAME = 18
 _WIDE, _SLIM = 280, 150
@@ -26,6 +27,26 @@ _SHARE, _POINTS = (0.0, 1.0), (-100.0, 100.0)
 def judges_svg(told: Told, *, lang: Language = "en") -> str:
     """All judges as self-contained SVG, the finding as the title and what the marks mean in the caption."""
     return render(judges_figure(told), lang=lang, titled=True)
+
+
+def rounds_svg(
+    cards: Sequence[JudgeCard], compared: JudgeComparison | None, best: int, *, lang: Language = "en"
+) -> str:
+    """A judge before and after each round of its training, in order; the finding about the best one as the title."""
+    if compared is None:
+        title = sentence("chart.rounds.none")
+    else:
+        kind = "better" if compared.lower > 0 else "unshown"
+        gain = decimal(100 * compared.estimate, signed=True)
+        title = sentence(f"chart.rounds.{kind}", round=best, gain=gain)
+    ceiling = _ceiling(cards)
+    figure = Figure(
+        key="rounds",
+        title=title,
+        caption=sentence("chart.trial.caption", n=span([card.n for card in cards])),
+        draw=lambda pen: _draw(pen, cards, ceiling),
+    )
+    return render(figure, lang=lang, titled=True)
 
 
 def judges_figure(told: Told) -> Figure:

@@ -119,7 +119,7 @@ def asked(task: Task) -> str:
 def judgment(task: Task, first: str, second: str) -> str:
     """A right judgment as a program writes it; for showing a model the form, in a warm-up."""
     verdict = "A" if holds(first, task) else "B"
-    return f"Asked: {asked(task)}. A: {observed(first, task)}. B: {observed(second, task)}. Verdict: {verdict}"
+    return f"{asked(task)}. A {observed(first, task)}, B {observed(second, task)}. Verdict: {verdict}"
 
 
 # --- families ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from fairtrial.models import Gate, Model
 from fairtrial.models.catalog import PulledModel, find
 from fairtrial.models.requantize import requantize
 from fairtrial.runs.progress import Progress, Silent, Tick
-from fairtrial.training.config import Config
+from fairtrial.training.config import Config, Learning
 from fairtrial.training.exporting import ADAPTER, write_adapter, write_lines, write_peft, write_rows
 from fairtrial.training.judges import TaughtJudge, manifest_of
 from fairtrial.training.keeping import check_balance, keep
@@ -73,15 +73,27 @@ class Run:
         home: The directory of its file; files that it names are looked for there.
         directory: Where everything is kept; made if it is not there.
         progress: Told of every step.
+        told: Told of every round that is known.
 
     Raises:
         BadInput: The directory holds a run of another config.
     """
 
-    def __init__(self, config: Config, *, home: Path, directory: Path, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        home: Path,
+        directory: Path,
+        progress: Progress | None = None,
+        told: Callable[[Round], None] | None = None,
+    ) -> None:
         self.config, self.home, self.directory = config, home, directory
         self.progress = progress or Silent()
+        self.told = told or (lambda _round: None)
+        self._pupil: Pupil | None = None
         self.material = Material(config=config, home=home, directory=directory)
+        require_torch()
         self._claim()
         self.template = _template(config.judge.template, home)
 
@@ -233,11 +245,7 @@ class Run:
         plan = self.config.learning
         if warm and self.config.warmup is not None:
             plan = plan.model_copy(update={"epochs": self.config.warmup.epochs})
-        self.progress.say(f"Reading {self.base().name} for training …")
-        pupil = Pupil(self.base().path, plan, seed=self.config.seed, threads=self.config.judge.threads)
-        start = self.round_directory(0) / "weights.pt"
-        if not warm and start.exists():
-            pupil.load_file(start)
+        pupil = self._pupil_as_seed(plan, warm=warm)
         label = "warm-up" if warm else directory.name.replace("-", " ")
         steps = learn(
             pupil, rows, directory, seed=seed, told=lambda step: self._tick(f"{label}, learning", step.step, step.steps)
@@ -248,6 +256,17 @@ class Run:
         write_adapter(pupil, path)
         (directory / CHECKPOINT).unlink(missing_ok=True)
         return path
+
+    def _pupil_as_seed(self, plan: Learning, *, warm: bool) -> Pupil:
+        """The model with the seed's weights; the base is read once."""
+        if self._pupil is None:
+            self.progress.say(f"Reading {self.base().name} for training …")
+            self._pupil = Pupil(self.base().path, plan, seed=self.config.seed, threads=self.config.judge.threads)
+            self._pupil.save_file(self.directory / "untaught.pt")
+        start = self.round_directory(0) / "weights.pt"
+        self._pupil.plan = plan
+        self._pupil.load_file(start if not warm and start.exists() else self.directory / "untaught.pt")
+        return self._pupil
 
     async def look(self, number: int, items: Sequence[Item]) -> JudgeCard:
         """How good the judge of a round is on the validation set."""
@@ -277,7 +296,6 @@ class Run:
 
     async def train(self) -> Outcome:
         """All rounds."""
-        require_torch()
         pairs = items_of(self.material.pairs())
         looked = items_of(self.material.validation())
         self._write_manifest()
@@ -308,7 +326,9 @@ class Run:
             write_lines(path, [*told, line])
         else:
             facts = {key: value for key, value in known.items() if key not in ("round", "validation")}
-        return Round(round=number, directory=self.round_directory(number), card=card, facts=facts)
+        found = Round(round=number, directory=self.round_directory(number), card=card, facts=facts)
+        self.told(found)
+        return found
 
     def _enough(self, rounds: Sequence[Round]) -> bool:
         patience = self.config.rounds.patience
@@ -325,13 +345,20 @@ class Run:
             path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
-def train(config: Config, *, home: Path, directory: Path, progress: Progress | None = None) -> Outcome:
+def train(
+    config: Config,
+    *,
+    home: Path,
+    directory: Path,
+    progress: Progress | None = None,
+    told: Callable[[Round], None] | None = None,
+) -> Outcome:
     """Teach a judge, or go on with a run that ended before.
 
     Raises:
         BadInput: See `Run`, and every stage's own.
     """
-    return asyncio.run(Run(config, home=home, directory=directory, progress=progress).train())
+    return asyncio.run(Run(config, home=home, directory=directory, progress=progress, told=told).train())
 
 
 async def votes_of(judgments: Path, items: Sequence[Item], *, repeats: int = 1) -> list[Vote]:
