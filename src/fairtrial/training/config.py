@@ -22,6 +22,8 @@ class Instructions(_Table):
 
     files: tuple[str, ...] = ()
     fields: dict[str, str] = Field(default_factory=dict)
+    pairs: str = ""
+    """A file of pairs whose better answer is known already, from people or a checker: for generator ``given``."""
     families: tuple[str, ...] = ()
     languages: tuple[Literal["en", "ko"], ...] = ("en",)
     categories: tuple[str, ...] = ()
@@ -35,7 +37,7 @@ class Instructions(_Table):
 class Synthesis(_Table):
     """``[synthesis]``: how a worse answer is made that is known to be worse."""
 
-    generator: Literal["program", "neighbour", "model"]
+    generator: Literal["program", "neighbour", "model", "given"]
     model: ModelSettings | None = None
     """Writes for ``model``, and sorts instructions."""
     temperature: Annotated[float, Field(ge=0, le=5)] = 0.7
@@ -97,6 +99,8 @@ class Learning(_Table):
     batch: Annotated[int, Field(ge=2)] = 16
     """Examples of one step; both orders of a pair stand in the same one."""
     warmup_steps: Annotated[int, Field(ge=0)] = 5
+    verdicts_only: bool = False
+    """Learn the bare verdict of every pair, without judgments: nothing is sampled, and further rounds add nothing."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -195,7 +199,12 @@ def _check(config: Config, where: str) -> None:
     unknown = next((family for family in families if family not in FAMILIES), None)
     english = next((family for family in families if family in ENGLISH_ONLY), None)
     refusals = (
-        ("instructions", bool(told.files) == bool(told.families), "name files of prompts, or families of tasks.", ""),
+        (
+            "instructions",
+            sum(map(bool, (told.files, told.families, told.pairs))) != 1,
+            "name one of: files of prompts, families of tasks, a file of pairs.",
+            "",
+        ),
         ("instructions", unknown is not None, f"no family '{unknown}'.", f"There are: {', '.join(FAMILIES)}."),
         (
             "instructions",
@@ -220,6 +229,12 @@ def _check(config: Config, where: str) -> None:
             made.generator != "program" and bool(told.families),
             "families are for programs; neighbours and models start from files.",
             'Use generator = "program".',
+        ),
+        (
+            "synthesis",
+            (made.generator == "given") != bool(told.pairs),
+            "a file of pairs goes with generator 'given', and that generator with such a file.",
+            "",
         ),
         (
             "synthesis",

@@ -22,7 +22,10 @@ class Material:
 
     def pairs(self) -> tuple[Pair, ...]:
         """The pairs that are trained on; made once."""
-        return self._once("pairs.jsonl", lambda: self._made(self.config.instructions.limit or 0, self.config.seed))
+        told = self.config.instructions
+        if told.pairs:
+            return self._once("pairs.jsonl", lambda: _labelled(self.home / told.pairs, told.limit))
+        return self._once("pairs.jsonl", lambda: self._made(told.limit or 0, self.config.seed))
 
     def validation(self) -> tuple[Pair, ...]:
         """The pairs by which rounds are compared, without any that are trained on.
@@ -33,10 +36,8 @@ class Material:
         told = self.config.validation
         if told.synthetic:
             return self._once("validation.jsonl", self._held_out)
-        pairs = [pair for pair in read_pairs(self.home / told.pairs) if pair.label in ("a", "b")][: told.limit]
+        pairs = _labelled(self.home / told.pairs, told.limit)
         where = f"{told.pairs}: [validation]"
-        if not pairs:
-            raise BadInput("no pair has a better answer.", where=where, next_step="Give labels a or b.")
         known = {_texts(pair) for pair in self.pairs()}
         twice = next((pair.key for pair in pairs if _texts(pair) in known), None)
         if twice is not None:
@@ -58,6 +59,18 @@ class Material:
         wanted = self.config.validation.synthetic or 0
         fresh = self._made(2 * wanted + 20, self.config.seed + 1_000_003)
         return [pair for pair in fresh if _texts(pair) not in known][:wanted]
+
+
+def _labelled(path: Path, limit: int | None) -> list[Pair]:
+    """The pairs of a file that have a better answer.
+
+    Raises:
+        BadInput: There is none.
+    """
+    pairs = [pair for pair in read_pairs(path) if pair.label in ("a", "b")][:limit]
+    if not pairs:
+        raise BadInput("no pair has a better answer.", where=str(path), next_step="Give labels a or b.")
+    return pairs
 
 
 def _texts(pair: Pair) -> tuple[str, ...]:

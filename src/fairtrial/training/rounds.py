@@ -23,9 +23,9 @@ from fairtrial.evaluators.contamination import text_hash
 from fairtrial.evaluators.examining import items_of
 from fairtrial.evaluators.judge import Judge
 from fairtrial.evaluators.judge_models import PairwiseModel
+from fairtrial.evaluators.readings import Case
 from fairtrial.evaluators.tables import Item
 from fairtrial.evaluators.templates import SHORT, TEMPLATES, Template, read_template
-from fairtrial.formats.pairs import Pair
 from fairtrial.models import Gate, Model
 from fairtrial.models.catalog import PulledModel, find
 from fairtrial.models.requantize import requantize
@@ -34,10 +34,11 @@ from fairtrial.training.config import Config, Learning
 from fairtrial.training.exporting import ADAPTER, write_adapter, write_lines, write_peft, write_rows
 from fairtrial.training.judges import TaughtJudge, manifest_of
 from fairtrial.training.keeping import check_balance, keep
-from fairtrial.training.learning import CHECKPOINT, Pupil, Row, learn, read_rows, require_torch
+from fairtrial.training.learning import CHECKPOINT, Pupil, Row, Step, learn, read_rows, require_torch
 from fairtrial.training.material import Material
 from fairtrial.training.recorded import Recorded
-from fairtrial.training.sampling import ORDERS, case_of, draw, read_judgments
+from fairtrial.training.rows import judgment_rows, verdict_rows, warm_up_rows
+from fairtrial.training.sampling import draw, read_judgments
 
 SLOTS = 8
 
@@ -157,6 +158,10 @@ class Run:
         finally:
             await provider.close()
 
+    def words(self, case: Case) -> str:
+        """What the judge is told of one showing."""
+        return self.template.ask_about(case, seed=self.config.seed)
+
     @property
     def slots(self) -> int:
         """Calls that the embedded runtime serves at once."""
@@ -173,29 +178,9 @@ class Run:
         if self.config.warmup is not None:
             rows = directory / "rows.jsonl"
             if not rows.exists():
-                write_rows(rows, self._shown())
+                write_rows(rows, warm_up_rows(self.config.warmup, self.words, seed=self.config.seed))
             adapter = self._taught(read_rows(rows), directory, seed=self.config.seed, warm=True)
         self.judge_of(0, adapter)
-
-    def _shown(self) -> list[Row]:
-        """Judgments that a program writes, both orders of each pair."""
-        from fairtrial.training.programs import drawn_contrast, judgment
-
-        told = self.config.warmup
-        assert told is not None
-        rng = np.random.default_rng(np.random.SeedSequence([self.config.seed, 4]))
-        reader = _words(self.template, self.config.seed)
-        rows = []
-        for k in range(told.examples // 2):
-            family = told.families[k % len(told.families)]
-            task, better, worse = drawn_contrast(family, rng)
-            pair = Pair(key=f"warm-up {k}", prompts=(task.text,), a=(better,), b=(worse,), label="a")
-            item = items_of([pair])[0]
-            for order in ORDERS:
-                case = case_of(item, order)
-                text = judgment(task, case.first, case.second)
-                rows.append(Row(prompt=reader(case), completion=text, pair=pair.key))
-        return rows
 
     async def sample(self, number: int, items: Sequence[Item]) -> Path:
         """Judgments of the pairs by the judge of the round before."""
@@ -225,17 +210,18 @@ class Run:
         judgments = read_judgments(directory / "judgments.jsonl")
         kept, found = keep(judgments, items, success=told.success, most=told.most, seed=self.config.seed + number)
         check_balance([one.winner_first for one in kept], where=str(directory / "judgments.jsonl"))
-        words = _words(self.template, self.config.seed)
-        by_key = {item.key: item for item in items}
-        rows = [
-            Row(prompt=words(case_of(by_key[one.pair], one.order)), completion=one.text.strip(), pair=one.pair)
-            for one in kept
-        ]
+        rows = judgment_rows(kept, items, self.words)
         write_rows(directory / "rows.jsonl", rows)
         return asdict(found) | {
             "judgment_tokens": float(np.mean([one.tokens for one in judgments])),
             "different_judgments": len({row.completion for row in rows}) / len(rows),
         }
+
+    def bare(self, number: int, items: Sequence[Item]) -> dict[str, Any]:
+        """Rows of bare verdicts, both orders of every pair."""
+        rows = verdict_rows(items, self.words)
+        write_rows(self.round_directory(number) / "rows.jsonl", rows)
+        return {"pairs": len(items), "pairs_kept": len(items), "kept": len(rows)}
 
     def _taught(self, rows: Sequence[Row], directory: Path, *, seed: int, warm: bool = False) -> Path:
         """The adapter of a round, trained from the seed."""
@@ -247,10 +233,13 @@ class Run:
             plan = plan.model_copy(update={"epochs": self.config.warmup.epochs})
         pupil = self._pupil_as_seed(plan, warm=warm)
         label = "warm-up" if warm else directory.name.replace("-", " ")
-        steps = learn(
-            pupil, rows, directory, seed=seed, told=lambda step: self._tick(f"{label}, learning", step.step, step.steps)
-        )
-        write_lines(directory / "steps.jsonl", [asdict(step) for step in steps])
+
+        def told(step: Step) -> None:
+            with (directory / "steps.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(step)) + "\n")
+            self._tick(f"{label}, learning", step.step, step.steps)
+
+        learn(pupil, rows, directory, seed=seed, told=told)
         pupil.save_file(directory / "weights.pt")
         write_peft(pupil, directory / "transformers")
         write_adapter(pupil, path)
@@ -304,8 +293,11 @@ class Run:
         for number in range(1, self.config.rounds.most + 1):
             directory = self.round_directory(number)
             started = time.monotonic()
-            await self.sample(number, pairs)
-            facts = self.kept(number, pairs)
+            if self.config.learning.verdicts_only:
+                facts = self.bare(number, pairs)
+            else:
+                await self.sample(number, pairs)
+                facts = self.kept(number, pairs)
             adapter = self._taught(read_rows(directory / "rows.jsonl"), directory, seed=self.config.seed + number)
             self.judge_of(number, adapter)
             rounds.append(await self._known(number, looked, facts | {"seconds": round(time.monotonic() - started, 1)}))
@@ -365,10 +357,6 @@ async def votes_of(judgments: Path, items: Sequence[Item], *, repeats: int = 1) 
     """Written judgments as votes: both orders, the majority of each."""
     judge = Judge(Recorded(read_judgments(judgments)), repeats=repeats)
     return [await judge.judge(item.battle, item.prompt, item.a, item.b) for item in items]
-
-
-def _words(template: Template, seed: int) -> Any:
-    return lambda case: template.ask_about(case, seed=seed)
 
 
 def _template(name: str, home: Path) -> Template:
