@@ -88,12 +88,13 @@ def _row(screen: Any) -> Callable[[Any], None]:
         nonlocal head
         if not head:
             screen.print(
-                f"{'round':>6} {'pairs kept':>12} {'right':>6} {'accuracy':>22} {'both orders':>12} {'first':>6} "
-                f"{'gap':>6} {'invalid':>8}",
+                f"{'round':>5} {'pairs kept':>12} {'right':>5} {'accuracy':>20} {'both':>6} {'first':>6} {'gap':>6} "
+                f"{'invalid':>7}",
                 style="bold",
+                soft_wrap=True,
             )
             head = True
-        screen.print(_line(one.round, one.facts, one.card), highlight=False)
+        screen.print(_line(one.round, one.facts, one.card), highlight=False, soft_wrap=True)
 
     return told
 
@@ -117,8 +118,8 @@ def _line(number: int, facts: dict[str, Any], card: Any) -> str:
     invalid = card["invalid"] if isinstance(card, dict) else card.invalid
     moved = "–" if gap is None else f"{100 * gap['estimate']:+.1f}"
     return (
-        f"{number or 'seed':>6} {kept:>12} {right:>6} {share('accuracy') + span:>22} "
-        f"{share('consistent_accuracy'):>12} {share('first_rate'):>6} {moved:>6} {invalid:>8}"
+        f"{number or 'seed':>5} {kept:>12} {right:>5} {share('accuracy') + span:>20} "
+        f"{share('consistent_accuracy'):>6} {share('first_rate'):>6} {moved:>6} {invalid:>7}"
     )
 
 

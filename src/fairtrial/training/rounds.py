@@ -94,6 +94,12 @@ class Run:
         self.told = told or (lambda _round: None)
         self._pupil: Pupil | None = None
         self.material = Material(config=config, home=home, directory=directory)
+        if not config.judge.model.startswith("embedded/"):
+            raise BadInput(
+                f"'{config.judge.model}' is on a server, and its weights are not here to be trained.",
+                where="[judge] model",
+                next_step="Name an embedded model. What a served one would take, says --dry-run.",
+            )
         require_torch()
         self._claim()
         self.template = _template(config.judge.template, home)
