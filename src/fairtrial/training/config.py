@@ -227,7 +227,7 @@ def _check(config: Config, where: str) -> None:
         (
             "synthesis",
             made.generator != "program" and bool(told.families),
-            "families are for programs; neighbours and models start from files.",
+            "families are for programs; the other generators start from files.",
             'Use generator = "program".',
         ),
         (
