@@ -71,7 +71,7 @@ def test_a_dry_run_on_no_node_or_one_too_small_is_refused(fairtrial, config, nod
         (('generator = "program"', 'generator = "neighbour"'), "families are for programs"),
         (('generator = "program"', 'generator = "given"'), "families are for programs"),
         (('families = ["items", "contains"]', 'pairs = "x.jsonl"'), "a program writes answers to its own tasks only"),
-        (("embedded/smollm2-135m", "openai/llama-70b"), "its weights are not here to be trained"),
+        (("embedded/smollm2-135m", "openai/llama-70b"), "an embedded judge is taught here, one on a server"),
         (('name = "mine"', 'name = "mine"\napi_key = "sk-0123456789abcdef"'), "holds a key"),
     ],
 )

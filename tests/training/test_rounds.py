@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the extra [train]")
 
 from fairtrial.evaluators.examining import items_of
 from fairtrial.formats.pairs import read_pairs
-from fairtrial.models import pull
+from fairtrial.models.catalog import pull
 from fairtrial.training.config import read_config
 from fairtrial.training.judges import TaughtJudge
 from fairtrial.training.rounds import Run, train
@@ -63,7 +63,8 @@ def run(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("taught")
     (home / "tiny.toml").write_text(FILE)
     out = home / "run"
-    command = [sys.executable, "-m", "fairtrial", "judge", "train", str(home / "tiny.toml"), "--out", str(out)]
+    fairtrial = str(Path(sys.executable).with_name("fairtrial"))
+    command = [fairtrial, "judge", "train", str(home / "tiny.toml"), "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
     judged = out / "round-1" / "judgments.jsonl"
     while process.poll() is None and not (judged.exists() and len(judged.read_bytes().splitlines()) >= 5):
@@ -122,7 +123,7 @@ async def test_seed_and_round_share_one_base_and_say_different_things(run):
     from fairtrial.core import Sampling
     from fairtrial.models import Gate, Model
     from fairtrial.models._engine import _engines
-    from fairtrial.training.rounds import _Nothing
+    from fairtrial.training.readers import Nothing
     from fairtrial.training.sampling import case_of
 
     item = items_of(read_pairs(run / "validation.jsonl"))[0]
@@ -136,7 +137,7 @@ async def test_seed_and_round_share_one_base_and_say_different_things(run):
     assert len(_engines) == 1
     for number, provider in enumerate(providers):
         judge = TaughtJudge.read(run / f"round-{number}")
-        reader = judge.reader(Model(provider, Gate(_Nothing())))
+        reader = judge.reader(Model(provider, Gate(Nothing())))
         said.append(await reader.write(case_of(item, "ab"), Sampling(temperature=0.0, max_tokens=24)))
     assert providers[0].identity != providers[1].identity
     for provider in providers:
@@ -152,10 +153,10 @@ def test_the_adapter_says_the_same_in_the_runtime_as_in_torch(run):
 
     import torch
 
-    from fairtrial.core import Sampling
+    from fairtrial.models import Gate, Model
     from fairtrial.models.catalog import find
     from fairtrial.training.learning import Pupil
-    from fairtrial.training.rounds import Gate, Model, _Nothing
+    from fairtrial.training.readers import Nothing
 
     config = read_config(run.parent / "tiny.toml")
     judge = TaughtJudge.read(run / "round-1")
@@ -169,7 +170,7 @@ def test_the_adapter_says_the_same_in_the_runtime_as_in_torch(run):
     async def asked():
         provider = judge.provider(run / "round-1", threads=1)
         await provider.open()
-        call = await Model(provider, Gate(_Nothing())).logprobs(prompt, top=5)
+        call = await Model(provider, Gate(Nothing())).logprobs(prompt, top=5)
         await provider.close()
         return call.completion.chances
 
@@ -177,4 +178,3 @@ def test_the_adapter_says_the_same_in_the_runtime_as_in_torch(run):
     best = pupil.tokenizer.decode([int(logp.argmax())])
     assert chances[0].token == best
     assert chances[0].logprob == pytest.approx(float(logp.max()), abs=0.3)
-    assert Sampling() is not None

@@ -48,7 +48,7 @@ def teach(
     outcome = asyncio.run(run.train())
     items = items_of(run.material.validation())
     compared = asyncio.run(against_seed(outcome, items, votes=config.rounds.votes))
-    card = training_card(outcome, config, compared)
+    card = training_card(outcome, config, run.template, compared)
     said = sentence_of(outcome, compared)
     final, fresh = out / "card", out / ".card.new"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -6,14 +6,17 @@ Read `training_card` first; everything in it is read or computed from the run's 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fairtrial.core import BadInput
 from fairtrial.core.canonical import to_plain
 from fairtrial.evaluators.tables import Item, Table
+from fairtrial.evaluators.templates import Template
 from fairtrial.stats import JudgeComparison, compare_judges
 from fairtrial.training.config import Config
+from fairtrial.training.readers import is_served
 from fairtrial.training.rounds import Outcome, votes_of
 
 MARGIN = 0.03
@@ -36,21 +39,28 @@ async def against_seed(outcome: Outcome, items: Sequence[Item], *, votes: int) -
     }
 
 
-def training_card(outcome: Outcome, config: Config, compared: dict[int, JudgeComparison]) -> dict[str, Any]:
+def training_card(
+    outcome: Outcome, config: Config, template: Template, compared: dict[int, JudgeComparison]
+) -> dict[str, Any]:
     """The card of a finished run, as plain values.
 
     Raises:
         BadInput: The run is not finished.
     """
     directory = outcome.directory
-    seed = _read(directory / "round-0" / "judge.json")
+    served = is_served(config)
+    seed = {} if served else _read(directory / "round-0" / "judge.json")
     files = ["pairs.jsonl", "manifest.json", "config.json", "metrics.jsonl"]
     files += [f"round-{one.round}/{name}" for one in outcome.rounds for name in ("rows.jsonl", "adapter.gguf")]
     told = config.validation
     return {
         "name": config.name,
-        "seed_model": {"model": seed["model"], "sha256": seed["sha256"], "warm_up": _warm_up(config)},
-        "template": seed["template"],
+        "seed_model": {
+            "model": config.judge.model if served else seed["model"],
+            "sha256": seed.get("sha256", ""),
+            "warm_up": _warm_up(config),
+        },
+        "template": asdict(template),
         "data": {
             "generator": config.synthesis.generator,
             "families": list(config.instructions.families),

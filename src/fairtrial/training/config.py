@@ -91,7 +91,12 @@ class Keeping(_Table):
 class Learning(_Table):
     """``[learning]``: supervised training on the judgments' tokens."""
 
-    method: Literal["lora", "full"] = "lora"
+    method: Literal["lora", "command"] = "lora"
+    """``command``: a program of yours trains and serves, for a judge on a server."""
+    command: tuple[str, ...] = ()
+    """Its words; ``{rows}``, ``{out}`` and ``{round}`` are filled in."""
+    serves: str = ""
+    """The name under which it serves the judge of a ``{round}``."""
     rank: Positive = 8
     alpha: Positive = 16
     rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
@@ -247,6 +252,25 @@ def _check(config: Config, where: str) -> None:
             made.generator == "model" and not made.terms,
             "say under which terms this model's outputs may be used for training.",
             'For example: terms = "Apache-2.0: outputs may be used"',
+        ),
+        (
+            "judge",
+            (config.learning.method == "command") == config.judge.model.startswith("embedded/"),
+            "an embedded judge is taught here, one on a server by a command of yours.",
+            'For a server: [learning] method = "command", command = ["…"], serves = "judge-{round}"',
+        ),
+        (
+            "learning",
+            config.learning.method == "command"
+            and not (config.learning.command and "{round}" in config.learning.serves),
+            "method 'command' needs the command, and under which name it serves each round.",
+            'For example: command = ["./teach.sh", "{rows}", "{round}"], serves = "judge-{round}"',
+        ),
+        (
+            "warmup",
+            config.warmup is not None and config.learning.method == "command",
+            "a served judge is not shown the form first.",
+            "Leave [warmup] out.",
         ),
         (
             "validation",

@@ -6,10 +6,10 @@ pairs (Wang et al. 2024, section 3.5).
 """
 
 import asyncio
-import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from fairtrial.evaluators.judge_models import PairwiseModel
 from fairtrial.evaluators.readings import Case
 from fairtrial.evaluators.tables import Item
 from fairtrial.evaluators.templates import SHORT, TEMPLATES, Template, read_template
-from fairtrial.models import Gate, Model
 from fairtrial.models.catalog import PulledModel, find
 from fairtrial.models.requantize import requantize
 from fairtrial.runs.progress import Progress, Silent, Tick
@@ -36,11 +35,10 @@ from fairtrial.training.judges import TaughtJudge, manifest_of
 from fairtrial.training.keeping import check_balance, keep
 from fairtrial.training.learning import CHECKPOINT, Pupil, Row, Step, learn, read_rows, require_torch
 from fairtrial.training.material import Material
+from fairtrial.training.readers import asked, is_served, opened, seed_of_served, taught_by_command
 from fairtrial.training.recorded import Recorded
 from fairtrial.training.rows import judgment_rows, verdict_rows, warm_up_rows
 from fairtrial.training.sampling import draw, read_judgments
-
-SLOTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +92,8 @@ class Run:
         self.told = told or (lambda _round: None)
         self._pupil: Pupil | None = None
         self.material = Material(config=config, home=home, directory=directory)
-        if not config.judge.model.startswith("embedded/"):
-            raise BadInput(
-                f"'{config.judge.model}' is on a server, and its weights are not here to be trained.",
-                where="[judge] model",
-                next_step="Name an embedded model. What a served one would take, says --dry-run.",
-            )
-        require_torch()
+        if not is_served(config):
+            require_torch()
         self._claim()
         self.template = _template(config.judge.template, home)
 
@@ -135,11 +128,15 @@ class Run:
         path.mkdir(exist_ok=True)
         return path
 
+    def name_of(self, number: int) -> str:
+        """What the judge of a round is called."""
+        return f"{self.config.name}, {f'round {number}' if number else 'seed'}"
+
     def judge_of(self, number: int, adapter: Path | None) -> TaughtJudge:
         """Write down the judge of a round."""
         base = self.base()
         judge = TaughtJudge(
-            name=f"{self.config.name}, round {number}" if number else f"{self.config.name}, seed",
+            name=self.name_of(number),
             model=base.name,
             sha256=base.sha256,
             template=self.template,
@@ -153,31 +150,29 @@ class Run:
         judge.write(self.round_directory(number))
         return judge
 
-    @contextlib.asynccontextmanager
-    async def opened(self, number: int) -> AsyncIterator[tuple[PairwiseModel, int]]:
+    def opened(self, number: int) -> AbstractAsyncContextManager[tuple[PairwiseModel, int]]:
         """The judge of a round, ready to read, and the calls worth having in flight."""
-        judge = TaughtJudge.read(self.round_directory(number))
-        provider = judge.provider(self.round_directory(number), threads=self.config.judge.threads, slots=self.slots)
-        await provider.open()
-        try:
-            yield judge.reader(Model(provider, Gate(_Nothing()))), provider.capabilities.connections
-        finally:
-            await provider.close()
+        return opened(self.config, self.round_directory(number), self.template)
+
+    def _who_samples(self, number: int) -> AbstractAsyncContextManager[tuple[PairwiseModel, int]]:
+        """The judge of the round before; for round 1 another model, if so told."""
+        first = self.config.sampling.first_model
+        if number == 1 and first is not None:
+            return asked(first, self.template, self.config.seed)
+        return self.opened(number - 1)
 
     def words(self, case: Case) -> str:
         """What the judge is told of one showing."""
         return self.template.ask_about(case, seed=self.config.seed)
-
-    @property
-    def slots(self) -> int:
-        """Calls that the embedded runtime serves at once."""
-        return self.config.judge.slots or SLOTS
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Round 0: the seed, shown the form of a judgment if so told."""
         directory = self.round_directory(0)
+        if is_served(self.config):
+            seed_of_served(self.config, directory)
+            return
         if (directory / "judge.json").exists():
             return
         adapter = None
@@ -193,7 +188,7 @@ class Run:
         into = self.round_directory(number) / "judgments.jsonl"
         told = self.config.sampling
         if len(read_judgments(into, mend=True)) < 2 * told.samples * len(items):
-            async with self.opened(number - 1) as (reader, width):
+            async with self._who_samples(number) as (reader, width):
                 await draw(
                     reader,
                     items,
@@ -282,7 +277,7 @@ class Run:
                     told=lambda done, total: self._tick(f"round {number}, validation", done, total),
                 )
         votes = await votes_of(into, items, repeats=votes_each)
-        return judge_card(TaughtJudge.read(self.round_directory(number)).name, items, votes)
+        return judge_card(self.name_of(number), items, votes)
 
     def _tick(self, stage: str, done: int, total: int) -> None:
         self.progress.tick(Tick(stage=stage, done=done, total=total, failed=0, usd=0.0, tokens=0, calls=done))
@@ -304,8 +299,11 @@ class Run:
             else:
                 await self.sample(number, pairs)
                 facts = self.kept(number, pairs)
-            adapter = self._taught(read_rows(directory / "rows.jsonl"), directory, seed=self.config.seed + number)
-            self.judge_of(number, adapter)
+            if is_served(self.config):
+                taught_by_command(self.config, directory, number)
+            else:
+                rows = read_rows(directory / "rows.jsonl")
+                self.judge_of(number, self._taught(rows, directory, seed=self.config.seed + number))
             rounds.append(await self._known(number, looked, facts | {"seconds": round(time.monotonic() - started, 1)}))
             if self._enough(rounds):
                 break
@@ -386,13 +384,3 @@ def _sha256(path: Path) -> str:
 
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Nothing:
-    """No memory: what a run keeps is its judgments."""
-
-    def recall(self, _key: str) -> None:
-        return None
-
-    def record(self, *_told: object) -> None:
-        return None
