@@ -66,6 +66,8 @@ class Warmup(_Table):
     families: tuple[str, ...] = Field(min_length=1)
     examples: Positive = 128
     epochs: Positive = 2
+    rate: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """As in ``[learning]``, if not told."""
 
 
 class Drawing(_Table):

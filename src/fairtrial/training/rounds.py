@@ -231,7 +231,8 @@ class Run:
             return path
         plan = self.config.learning
         if warm and self.config.warmup is not None:
-            plan = plan.model_copy(update={"epochs": self.config.warmup.epochs})
+            form = self.config.warmup
+            plan = plan.model_copy(update={"epochs": form.epochs, "rate": form.rate or plan.rate})
         pupil = self._pupil_as_seed(plan, warm=warm)
         label = "warm-up" if warm else directory.name.replace("-", " ")
 
