@@ -2,15 +2,16 @@
 
     python studies/self_taught_judge/naturals.py TARGET.jsonl --pairs 2000 --seed 101
 
-Instructions are drawn from the families of `fairtrial.training.programs`; SmolLM2-135M-Instruct answers each until it
-has answered rightly and wrongly once, or six times; a program checks. Answers are added to TARGET.answers.jsonl as they
+Instructions are drawn from the families of `fairtrial.training.programs`; SmolLM2-135M-Instruct answers each up to six
+times; a program checks. In half of the pairs of every family the longer answer is the better one. Answers are added to TARGET.answers.jsonl as they
 come, so that the same command goes on after an interruption; the pairs are written at the end.
 """
 
 import argparse
 import asyncio
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,13 @@ def tasks(families: tuple[str, ...], seed: int):
         turn += 1
         if task.text not in seen or len(seen) > 50_000:
             seen.add(task.text)
-            yield f"{seed}-{turn}", task
+            yield turn, task
 
 
 async def answered(target: Path, families: tuple[str, ...], wanted: int, seed: int, threads: int) -> list[Pair]:
-    """The pairs, families as equal in number as the model's answers allow."""
+    """The pairs: as many of each family, and in half of each the longer answer is the better one."""
     log = target.with_suffix(".answers.jsonl")
-    known = defaultdict(list)
+    known: dict[str, list[str]] = defaultdict(list)
     if log.exists():
         for line in log.read_text("utf-8").splitlines():
             one = json.loads(line)
@@ -69,56 +70,88 @@ async def answered(target: Path, families: tuple[str, ...], wanted: int, seed: i
     await provider.open()
     asked = Model(provider, Gate(Nothing()))
     share = -(-wanted // len(families))
-    found: dict[str, list[tuple[int, Task, str, str]]] = {family: [] for family in families}
-    drawn: Counter[str] = Counter()
-    right: Counter[str] = Counter()
+    found: dict[str, dict[int, Answers]] = {family: {} for family in families}
+    chosen: dict[str, list[Pair]] = {family: [] for family in families}
     source = tasks(families, seed)
     with log.open("a", encoding="utf-8") as file:
 
-        async def lane() -> None:
-            while any(len(one) < share for one in found.values()):
-                key, task = next(source)
-                if len(found[task.family]) >= share:
-                    continue
-                await one_task(key, task)
+        async def one_answer(key: str, k: int, task: Task) -> str:
+            if k < len(known[key]):
+                return known[key][k]
+            call = await asked.chat([Message(role="user", content=task.text)], sampling=ANSWER, seed=seed * 100 + k)
+            answer = call.completion.text.strip()
+            file.write(json.dumps({"id": key, "answer": answer}, ensure_ascii=False) + "\n")
+            file.flush()
+            return answer
 
-        async def one_task(key: str, task: Task) -> None:
-            good, bad = None, None
-            for k in range(TRIES):
-                if k < len(known[key]):
-                    answer = known[key][k]
-                else:
-                    call = await asked.chat(
-                        [Message(role="user", content=task.text)], sampling=ANSWER, seed=seed * 100 + k
-                    )
-                    answer = call.completion.text.strip()
-                    file.write(json.dumps({"id": key, "answer": answer}, ensure_ascii=False) + "\n")
-                    file.flush()
-                drawn[task.family] += 1
-                if not answer:
+        async def lane() -> None:
+            while any(len(pairs) < share for pairs in chosen.values()):
+                turn, task = next(source)
+                if len(chosen[task.family]) >= share:
                     continue
-                if holds(answer, task):
-                    right[task.family] += 1
-                    good = good or answer
-                else:
-                    bad = bad or answer
-                if good and bad:
-                    break
-            if good and bad:
-                found[task.family].append((int(key.partition("-")[2]), task, good, bad))
-                total = sum(map(len, found.values()))
-                if total % 100 == 0:
-                    print(
-                        total, {f: f"{len(p)}, right {right[f] / drawn[f]:.0%}" for f, p in found.items()}, flush=True
-                    )
+                answers = Answers(turn=turn, task=task)
+                for k in range(TRIES):
+                    answers.take(await one_answer(f"{seed}-{turn}", k, task))
+                    if getattr(answers, rarer(chosen[task.family])):
+                        break
+                found[task.family][turn] = answers
+                before = sum(map(len, chosen.values()))
+                chosen[task.family] = balanced(found[task.family], share, seed)
+                if sum(map(len, chosen.values())) // 50 > before // 50:
+                    print({family: len(pairs) for family, pairs in chosen.items()}, flush=True)
 
         await asyncio.gather(*(lane() for _ in range(12)))
     await provider.close()
-    return [
-        pair_of(f"{seed}-{turn}", task, good, bad, good_first=place % 2 == 0)
-        for answers in found.values()
-        for place, (turn, task, good, bad) in enumerate(sorted(answers, key=lambda one: one[0])[:share])
-    ]
+    return [pair for pairs in chosen.values() for pair in pairs]
+
+
+@dataclass
+class Answers:
+    """What the model said to one instruction: a right and a wrong answer, the right one longer, and shorter."""
+
+    turn: int
+    task: Task
+    longer: tuple[str, str] | None = None
+    shorter: tuple[str, str] | None = None
+    _right: list[str] = field(default_factory=list)
+    _wrong: list[str] = field(default_factory=list)
+
+    def take(self, answer: str) -> None:
+        """One more answer."""
+        if not answer:
+            return
+        right = holds(answer, self.task)
+        (self._right if right else self._wrong).append(answer)
+        for other in self._wrong if right else self._right:
+            good, bad = (answer, other) if right else (other, answer)
+            if len(good) > len(bad):
+                self.longer = self.longer or (good, bad)
+            elif len(good) < len(bad):
+                self.shorter = self.shorter or (good, bad)
+
+
+def rarer(pairs: list[Pair]) -> str:
+    """Which kind there are fewer of."""
+    longer = sum(
+        len(pair.a[0]) > len(pair.b[0]) if pair.label == "a" else len(pair.b[0]) > len(pair.a[0]) for pair in pairs
+    )
+    return "longer" if longer <= len(pairs) - longer else "shorter"
+
+
+def balanced(found: dict[int, Answers], share: int, seed: int) -> list[Pair]:
+    """Pairs in order of their instructions: half with the better answer longer, one pair an instruction."""
+    open_for = {"longer": share - share // 2, "shorter": share // 2}
+    pairs = []
+    for turn, answers in sorted(found.items()):
+        kind = next(
+            (k for k in sorted(open_for, key=lambda k: -open_for[k]) if open_for[k] and getattr(answers, k)), None
+        )
+        if kind is None:
+            continue
+        open_for[kind] -= 1
+        good, bad = getattr(answers, kind)
+        pairs.append(pair_of(f"{seed}-{turn}", answers.task, good, bad, good_first=len(pairs) % 2 == 0))
+    return pairs
 
 
 def pair_of(key: str, task: Task, good: str, bad: str, *, good_first: bool) -> Pair:
