@@ -58,7 +58,7 @@ def config_of(arm: str, seed: int, work: Path, threads: int) -> Config:
         "seed": seed,
         "instructions": {**source, "limit": PAIRS},
         "synthesis": {"generator": "given" if kind else "program"},
-        "judge": {"model": SEED_MODEL, "grid": "Q4_0", "max_tokens": 32, "context": 512, "threads": threads},
+        "judge": {"model": SEED_MODEL, "grid": "Q4_0", "max_tokens": 32, "context": 2048, "threads": threads},
         "warmup": json.loads((HERE / "warmup.json").read_text()),
         "sampling": {"samples": told.get("samples", SAMPLES)},
         "keeping": {"success": 0.6, "most": MOST},

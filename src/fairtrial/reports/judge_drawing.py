@@ -4,6 +4,7 @@ Read `judges_svg` first.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fairtrial.evaluators.card import JudgeCard
@@ -15,7 +16,7 @@ from fairtrial.reports.findings import span
 from fairtrial.reports.judges_told import Told
 from fairtrial.reports.marks import visible
 from fairtrial.reports.typeset import count, decimal
-from fairtrial.reports.words import Language, sentence
+from fairtrial.reports.words import Language, say, sentence
 from fairtrial.stats import JudgeComparison
 
 _NAME = 18
@@ -39,6 +40,8 @@ def rounds_svg(
         kind = "better" if compared.lower > 0 else "unshown"
         gain = decimal(100 * compared.estimate, signed=True)
         title = sentence(f"chart.rounds.{kind}", round=best, gain=gain)
+    names = [sentence("chart.rounds.round", n=k) if k else sentence("chart.rounds.seed") for k in range(len(cards))]
+    cards = [replace(card, judge=say(name, lang)) for card, name in zip(cards, names, strict=True)]
     ceiling = _ceiling(cards)
     figure = Figure(
         key="rounds",

@@ -71,9 +71,19 @@ def draw_task(family: str, rng: "Generator", *, tongue: Language = "en") -> Task
 
 
 def changed_task(task: Task, rng: "Generator") -> Task:
-    """The task with one parameter of its check changed, on the same subject."""
+    """The task with one parameter of its check changed, on the same subject.
+
+    A task becomes another as often as the other becomes it: were 1 and 7 items only ever what a task of 2 … 6 is
+    changed to, the answers alone would say which is worse.
+    """
     if task.family == "sums":
         return replace(task, spec=_sum_near(task.spec, rng))
+    if task.family in _OTHER_COUNTS:
+        other = _pick(rng, _OTHER_COUNTS[task.family][task.spec["exactly"]])
+        return replace(task, spec={**task.spec, "exactly": other})
+    if task.family == "lacks":
+        others = [word for word in task.subject.members if word != task.spec["text"]]
+        return replace(task, spec={**task.spec, "text": _pick(rng, others)})
     words = {"first_letter": (), "json": vocabulary.KEYS}.get(task.family, task.subject.members)
     return replace(task, spec=near(task.spec, rng, words=words))
 
@@ -85,7 +95,7 @@ def contrast(task: Task, rng: "Generator") -> tuple[Task, str, str] | None:
     """
     for _ in range(TRIES):
         changed = changed_task(task, rng)
-        better, worse = write(task, rng), write(changed, rng)
+        better, worse = write(task, rng, beside=changed), write(changed, rng, beside=task)
         if holds(better, task) and not holds(better, changed) and holds(worse, changed) and not holds(worse, task):
             return changed, better, worse
     return None
@@ -131,8 +141,8 @@ def _sum(rng: "Generator", _subject: Subject) -> dict[str, Any]:
 
 
 def _sum_near(spec: Spec, rng: "Generator") -> dict[str, Any]:
-    one, other = spec["sum"]
-    other += _pick(rng, (-1, 1, 10))
+    one, old = spec["sum"]
+    other = _pick(rng, [n for n in (old - 10, old - 1, old + 1, old + 10) if 2 <= n < 60])
     return {"check": "equals_number", "value": one + other, "sum": [one, other]}
 
 
@@ -140,10 +150,21 @@ def _between(low: int, high: int, rng: "Generator") -> int:
     return int(rng.integers(low, high + 1))
 
 
+def _bounded(bound: str, words: int) -> dict[str, Any]:
+    """At most 6 … 14 words, or at least 7 … 15: each is the other's opposite."""
+    return {"check": "words", bound: words + (bound == "at_least")}
+
+
+_OTHER_COUNTS: Mapping[str, Mapping[int, tuple[int, int]]] = {
+    "items": {2: (3, 4), 3: (2, 5), 4: (2, 6), 5: (3, 6), 6: (4, 5)},
+    "sentences": {2: (3, 4), 3: (2, 4), 4: (2, 3)},
+}
+"""What each count is changed to, and those back to it."""
+
 FAMILIES: dict[str, Callable[["Generator", Subject], dict[str, Any]]] = {
     "items": lambda rng, _: {"check": "items", "exactly": _between(2, 6, rng)},
     "sentences": lambda rng, _: {"check": "sentences", "exactly": _between(2, 4, rng)},
-    "words": lambda rng, _: {"check": "words", _pick(rng, ("at_most", "at_least")): _between(6, 14, rng)},
+    "words": lambda rng, _: _bounded(_pick(rng, ("at_most", "at_least")), _between(6, 14, rng)),
     "contains": lambda rng, subject: {"check": "contains", "text": _pick(rng, subject.members)},
     "lacks": lambda rng, subject: {"check": "lacks", "text": _pick(rng, subject.members)},
     "starts_with": lambda rng, subject: {"check": "starts_with", "text": _pick(rng, subject.members)},
@@ -162,9 +183,17 @@ ENGLISH_ONLY = ("capitals", "first_letter")
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def write(task: Task, rng: "Generator") -> str:
-    """An answer that means to do what a task asks; `holds` says whether it does."""
+def write(task: Task, rng: "Generator", *, beside: Task | None = None) -> str:
+    """An answer that means to do what a task asks; `holds` says whether it does.
+
+    Args:
+        task: The task.
+        rng: Where choices come from.
+        beside: The task of the answer that it will stand beside. What must not be said in the one is said in the other.
+    """
     spec = task.spec
+    if spec["check"] == "lacks" and beside is not None:
+        return _mentioning(task, beside.spec, rng)
     return _WRITERS[spec["check"]](task, spec, rng)
 
 
